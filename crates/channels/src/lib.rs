@@ -1,0 +1,1 @@
+//! The message senders: SMTP and the sandbox, behind one egress guard.

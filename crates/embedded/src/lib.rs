@@ -1,0 +1,1 @@
+//! The embedded engine: runs conversations in this process, on claims of our own rows.

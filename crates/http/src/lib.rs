@@ -1,0 +1,1 @@
+//! The HTTP adapter: routes, authentication, bodies, the error table, the OpenAPI document.

@@ -1,0 +1,2 @@
+//! Overture.
+fn main() {}

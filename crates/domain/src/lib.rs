@@ -1,3 +1,13 @@
-//! The rules of Overture: values, entities, the conversation process, use cases and ports. No I/O.
+//! The rules of Overture: values, entities, the conversation process, use cases and ports. No I/O, no runtime, no SQL:
+//! everything that talks to the world is behind a port.
 
+pub mod entities;
+pub mod ids;
+mod notice;
+pub mod ports;
+pub mod process;
+pub mod time;
+pub mod use_cases;
 pub mod values;
+
+pub use notice::Notice;

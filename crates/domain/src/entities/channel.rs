@@ -1,0 +1,157 @@
+//! Channels: one sending identity at one provider, and what it needs to connect.
+
+use super::worded;
+use crate::ids::{ChannelId, TenantId, Version, WorkspaceId};
+use crate::time::Timestamp;
+use crate::values::Secret;
+use std::collections::BTreeMap;
+
+/// How the person at the other end is reached; it decides which address counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum ChannelKind {
+    /// Email, to an email address.
+    Email,
+    /// Text message, to a phone number.
+    Sms,
+    /// WhatsApp, to a phone number.
+    WhatsApp,
+}
+worded!(ChannelKind { Email => "email", Sms => "sms", WhatsApp => "whatsapp" });
+
+impl ChannelKind {
+    /// The kind of address this channel delivers to.
+    pub const fn address_kind(self) -> AddressKind {
+        match self {
+            Self::Email => AddressKind::Email,
+            Self::Sms | Self::WhatsApp => AddressKind::Phone,
+        }
+    }
+}
+
+/// The kinds of addresses a contact can have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum AddressKind {
+    /// An email address.
+    Email,
+    /// A phone number, for SMS and WhatsApp.
+    Phone,
+}
+worded!(AddressKind { Email => "email", Phone => "phone" });
+
+/// The technology that carries a channel's messages.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Transport {
+    /// A file per message in the data folder; nothing leaves the machine.
+    Sandbox,
+    /// A mail server, by SMTP (RFC 5321).
+    Smtp,
+}
+worded!(Transport { Sandbox => "sandbox", Smtp => "smtp" });
+
+impl Transport {
+    /// Whether this transport can carry a channel of that kind.
+    pub const fn carries(self, kind: ChannelKind) -> bool {
+        match self {
+            Self::Sandbox => true,
+            Self::Smtp => matches!(kind, ChannelKind::Email),
+        }
+    }
+}
+
+/// Whether a channel works, as far as we know.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ChannelState {
+    /// Not set up yet: composes are refused.
+    Unverified,
+    /// Works.
+    Active,
+    /// The provider refused us (bad credentials, account locked): composes are accepted, messages wait, one probes.
+    Error,
+}
+worded!(ChannelState { Unverified => "unverified", Active => "active", Error => "error" });
+
+/// What happens to a message of which nobody knows whether the provider took it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum OnUnclear {
+    /// Send the same again: right where the other side can tell the copies apart (email: same Message-ID).
+    Resend,
+    /// Leave it `unconfirmed` and ask a person.
+    AskPerson,
+}
+worded!(OnUnclear { Resend => "resend", AskPerson => "ask" });
+
+impl OnUnclear {
+    /// The rule of a channel that says nothing itself.
+    pub const fn default_for(kind: ChannelKind) -> Self {
+        match kind {
+            ChannelKind::Email => Self::Resend,
+            ChannelKind::Sms | ChannelKind::WhatsApp => Self::AskPerson,
+        }
+    }
+}
+
+/// Why a channel is in `error`: our own stable code and a text for its owner, without any secret or address.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ChannelFault {
+    /// Stable snake_case code, for example `authentication_failed`.
+    pub code: String,
+    /// A sentence for the channel's owner.
+    pub text: String,
+    /// When it was first seen.
+    pub since: Timestamp,
+}
+
+/// A channel as composing and people see it: no settings, no secrets.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Channel {
+    /// Its id.
+    pub id: ChannelId,
+    /// The tenant it belongs to.
+    pub tenant_id: TenantId,
+    /// The workspace it belongs to.
+    pub workspace_id: WorkspaceId,
+    /// What its owner calls it.
+    pub name: String,
+    /// Email, SMS or WhatsApp.
+    pub kind: ChannelKind,
+    /// Who carries it.
+    pub transport: Transport,
+    /// Whether it works.
+    pub state: ChannelState,
+    /// False once a person switched it off: composes are refused.
+    pub enabled: bool,
+    /// What to do with unclear attempts.
+    pub on_unclear: OnUnclear,
+    /// Why it is in `error`, if it is.
+    pub fault: Option<ChannelFault>,
+    /// The domain that stands in the Message-IDs of its email; `None` on other kinds.
+    pub message_id_domain: Option<String>,
+    /// Grows with every change of its settings.
+    pub version: Version,
+    /// When it was made.
+    pub created_at: Timestamp,
+}
+
+/// What a transport needs to connect, as flat names and values. Secrets are apart: they are stored encrypted and never print.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct ChannelSettings {
+    /// What may be shown: host, port, user name, sender address …
+    pub public: BTreeMap<String, String>,
+    /// What may not: passwords and tokens.
+    pub secrets: BTreeMap<String, Secret>,
+}
+
+/// A channel as its sender sees it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ChannelConnection {
+    /// The channel.
+    pub channel_id: ChannelId,
+    /// The version of its settings: a sender that keeps connections keeps them per (channel, version).
+    pub version: Version,
+    /// Email, SMS or WhatsApp.
+    pub kind: ChannelKind,
+    /// Who carries it.
+    pub transport: Transport,
+    /// Where and as whom to connect.
+    pub settings: ChannelSettings,
+}

@@ -1,0 +1,15 @@
+//! What is deleted when its time has passed.
+
+use super::StoreError;
+use async_trait::async_trait;
+
+/// Deletes what has outlived its purpose, in batches.
+#[cfg_attr(any(test, feature = "mocks"), mockall::automock)]
+#[async_trait]
+pub trait RetentionRepo: Send + Sync {
+    /// Deletes at most `batch` idempotency records whose time has passed; says how many there were.
+    ///
+    /// # Errors
+    /// Any `StoreError` of a write.
+    async fn sweep_idempotency_records(&self, batch: u32) -> Result<u32, StoreError>;
+}

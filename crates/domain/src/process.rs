@@ -1,0 +1,354 @@
+//! What a conversation does: a pure function from a state and an event to a new state and effects.
+//! The only place that decides it. It runs inside use cases, never inside a workflow, and touches nothing.
+
+use crate::entities::{
+    AttemptOutcome, Attention, AttentionReason, ChannelFault, ChannelKind, ConversationStatus, EXPIRED, MessageError,
+    MessageStatus, OnUnclear,
+};
+use crate::ids::{ChannelId, ConversationId, MessageId, Version};
+use crate::ports::{Accepted, AttemptChange, Cause, ChannelChange, MessageChange, ProcessChange, SendError};
+use crate::time::Timestamp;
+use std::time::Duration;
+
+/// The wait after a first failed attempt; it doubles with every further one.
+const FIRST_BACK_OFF: Duration = Duration::from_secs(1);
+/// The longest wait between two attempts, before jitter: a provider that comes back is found within a minute.
+const LONGEST_BACK_OFF: Duration = Duration::from_secs(60);
+/// The code of an attempt that ended with its process: nobody recorded how.
+pub const LEASE_RAN_OUT: &str = "lease_ran_out";
+
+/// Where a conversation's process stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ConversationProcess {
+    /// The conversation.
+    pub id: ConversationId,
+    /// The version that a change must find.
+    pub version: Version,
+    /// Its channel.
+    pub channel_id: ChannelId,
+    /// The channel's kind.
+    pub kind: ChannelKind,
+    /// What the channel says about unclear attempts.
+    pub on_unclear: OnUnclear,
+    /// Where the conversation stands.
+    pub status: ConversationStatus,
+    /// Whether and why it asks for a person.
+    pub attention: Option<Attention>,
+    /// Its outbound messages that are not settled, oldest first.
+    pub pending: Vec<PendingMessage>,
+}
+
+/// A message whose delivery is our work.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PendingMessage {
+    /// Which.
+    pub id: MessageId,
+    /// `queued`, `held` or `sending`.
+    pub status: MessageStatus,
+    /// How many attempts were begun.
+    pub attempts: u32,
+    /// Whether any attempt ended unclear: then nobody may say that it was certainly not sent.
+    pub unclear: bool,
+    /// When its next attempt is due, by the database's clock.
+    pub next_attempt_at: Timestamp,
+    /// When its time ends, by the database's clock.
+    pub deliver_by: Timestamp,
+}
+
+/// What happened.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Event {
+    /// Somebody or some time says: look.
+    Woken,
+    /// An attempt ended.
+    AttemptEnded {
+        /// At which message.
+        message: MessageId,
+        /// The attempt's number.
+        number: u32,
+        /// Whether it probed a channel in `error`.
+        probed: bool,
+        /// How.
+        result: Result<Accepted, SendError>,
+        /// When people see it ended.
+        at: Timestamp,
+    },
+    /// An attempt's lease ran out and nobody recorded how it ended.
+    LeaseRanOut {
+        /// At which message.
+        message: MessageId,
+        /// The attempt's number.
+        number: u32,
+        /// When people see it was found.
+        at: Timestamp,
+    },
+    /// A message's `deliverWithin` has passed.
+    Expired {
+        /// Which.
+        message: MessageId,
+        /// When people see it was found.
+        at: Timestamp,
+    },
+}
+
+/// What is to be done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Effect {
+    /// Try to hand these messages over, in this order.
+    Deliver(Vec<MessageId>),
+    /// Write this; the new state holds once it is written.
+    Keep(Box<ProcessChange>),
+    /// Nothing is due before that long has passed.
+    Rest(Duration),
+    /// Nothing will ever be due by itself.
+    Finish,
+}
+
+impl ConversationProcess {
+    /// The next state and what is to be done. `now` is the database's time.
+    #[must_use]
+    pub fn step(mut self, event: Event, now: Timestamp) -> (Self, Effect) {
+        let decided = match event {
+            Event::Woken => return self.woken(now),
+            Event::AttemptEnded { message, number, probed, result, at } => {
+                let ended = Ended { number, probed, at };
+                match result {
+                    Ok(accepted) => self.sent(message, ended, accepted),
+                    Err(error) => self.not_sent(message, ended, error),
+                }
+            }
+            Event::LeaseRanOut { message, number, at } => {
+                let cause = Cause {
+                    code: LEASE_RAN_OUT,
+                    provider_code: None,
+                    text: "The process that sent this message stopped before it learned the answer.".into(),
+                };
+                self.not_sent(message, Ended { number, probed: false, at }, SendError::Unclear(cause))
+            }
+            Event::Expired { message, at } => self.expired(message, at),
+        };
+        self.status = decided.status;
+        self.attention = decided.attention;
+        self.note(&decided.message, now);
+        let change = ProcessChange { expected: self.version, ..decided };
+        self.version = self.version.next();
+        (self, Effect::Keep(Box::new(change)))
+    }
+
+    fn woken(self, now: Timestamp) -> (Self, Effect) {
+        let due: Vec<_> =
+            self.pending.iter().filter(|message| message.due_at() <= now).map(|message| message.id).collect();
+        let effect = if !due.is_empty() {
+            Effect::Deliver(due)
+        } else if let Some(next) = self.pending.iter().map(PendingMessage::due_at).min() {
+            Effect::Rest(next.since(now))
+        } else {
+            Effect::Finish
+        };
+        (self, effect)
+    }
+
+    fn sent(&self, message: MessageId, ended: Ended, accepted: Accepted) -> ProcessChange {
+        let status = match self.status {
+            ConversationStatus::Open | ConversationStatus::InProgress => ConversationStatus::AwaitingContact,
+            other => other,
+        };
+        ProcessChange {
+            status,
+            attention: self.attention.filter(|attention| attention.message_id != Some(message)),
+            message: MessageChange {
+                provider_message_id: accepted.provider_message_id,
+                sent_at: Some(ended.at),
+                ..MessageChange::to(message, MessageStatus::Sent)
+            },
+            attempt: Some(AttemptChange::plain(ended.number, AttemptOutcome::Sent)),
+            channel: ended.probed.then_some(ChannelChange::Works { id: self.channel_id }),
+            ..self.unchanged(message, ended.at)
+        }
+    }
+
+    fn not_sent(&self, message: MessageId, ended: Ended, error: SendError) -> ProcessChange {
+        let back_off = back_off(message, ended.number);
+        // Any answer but “the channel is at fault” from a probe shows that the channel works again, unless nobody answered.
+        let answered = ended.probed.then_some(ChannelChange::Works { id: self.channel_id });
+        match error {
+            SendError::Rejected(cause) => ProcessChange {
+                channel: answered,
+                ..self.given_up(message, MessageStatus::Failed, AttentionReason::MessageFailed, ended.at)
+            }
+            .with_attempt(ended.number, AttemptOutcome::Rejected, cause, false),
+            SendError::Config(cause) => {
+                let fault = ChannelFault { code: cause.code.into(), text: cause.text.clone(), since: ended.at };
+                ProcessChange {
+                    channel: Some(ChannelChange::Faulty { id: self.channel_id, fault, probe_in: back_off }),
+                    ..self.try_again(message, back_off, ended.at)
+                }
+                .with_attempt(ended.number, AttemptOutcome::ChannelFault, cause, true)
+            }
+            SendError::RateLimited { after, cause } => ProcessChange {
+                channel: answered,
+                ..self.try_again(message, after.unwrap_or_default().max(back_off), ended.at)
+            }
+            .with_attempt(ended.number, AttemptOutcome::RateLimited, cause, true),
+            SendError::Unavailable(cause) => self.try_again(message, back_off, ended.at).with_attempt(
+                ended.number,
+                AttemptOutcome::Unavailable,
+                cause,
+                true,
+            ),
+            SendError::Unclear(cause) => {
+                let change = match self.on_unclear {
+                    OnUnclear::Resend => self.try_again(message, back_off, ended.at),
+                    OnUnclear::AskPerson => self.given_up(
+                        message,
+                        MessageStatus::Unconfirmed,
+                        AttentionReason::MessageUnconfirmed,
+                        ended.at,
+                    ),
+                };
+                let retryable = self.on_unclear == OnUnclear::Resend;
+                change.with_attempt(ended.number, AttemptOutcome::Unclear, cause, retryable)
+            }
+        }
+    }
+
+    fn expired(&self, message: MessageId, at: Timestamp) -> ProcessChange {
+        let unclear = self.pending.iter().any(|pending| pending.id == message && pending.unclear);
+        let (status, reason) = if unclear {
+            (MessageStatus::Unconfirmed, AttentionReason::MessageUnconfirmed)
+        } else {
+            (MessageStatus::Failed, AttentionReason::MessageFailed)
+        };
+        let mut change = self.given_up(message, status, reason, at);
+        let text = if unclear {
+            "Its time to be delivered ended while an attempt was unclear: the provider may have taken it."
+        } else {
+            "Its time to be delivered (deliverWithin) ended before any provider took it. It was not sent."
+        };
+        change.message.error =
+            Some(MessageError { code: EXPIRED.into(), text: text.into(), provider_code: None, retryable: false });
+        change
+    }
+
+    /// The message will not be tried again by itself; a person is asked.
+    fn given_up(
+        &self,
+        message: MessageId,
+        status: MessageStatus,
+        reason: AttentionReason,
+        at: Timestamp,
+    ) -> ProcessChange {
+        let conversation = match self.status {
+            ConversationStatus::Open | ConversationStatus::AwaitingContact => ConversationStatus::InProgress,
+            other => other,
+        };
+        ProcessChange {
+            status: conversation,
+            attention: Some(Attention { reason, since: at, message_id: Some(message) }),
+            message: MessageChange::to(message, status),
+            ..self.unchanged(message, at)
+        }
+    }
+
+    fn try_again(&self, message: MessageId, in_: Duration, at: Timestamp) -> ProcessChange {
+        ProcessChange {
+            message: MessageChange { next_attempt_in: Some(in_), ..MessageChange::to(message, MessageStatus::Queued) },
+            ..self.unchanged(message, at)
+        }
+    }
+
+    fn unchanged(&self, message: MessageId, at: Timestamp) -> ProcessChange {
+        ProcessChange {
+            conversation_id: self.id,
+            expected: self.version,
+            status: self.status,
+            attention: self.attention,
+            message: MessageChange::to(message, MessageStatus::Queued),
+            attempt: None,
+            channel: None,
+            at,
+        }
+    }
+
+    /// Carries a change of a message into the state.
+    fn note(&mut self, change: &MessageChange, now: Timestamp) {
+        if change.status.is_settled() {
+            self.pending.retain(|pending| pending.id != change.id);
+        } else if let Some(pending) = self.pending.iter_mut().find(|pending| pending.id == change.id) {
+            pending.status = change.status;
+            pending.next_attempt_at = now.plus(change.next_attempt_in.unwrap_or_default());
+        }
+    }
+}
+
+impl PendingMessage {
+    /// When it needs somebody: for an attempt, or because its time ends. An attempt under way is looked at at once;
+    /// the database says whose it is.
+    fn due_at(&self) -> Timestamp {
+        match self.status {
+            MessageStatus::Sending => Timestamp::from_millis(i64::MIN),
+            MessageStatus::Held => self.deliver_by,
+            _ => self.next_attempt_at.min(self.deliver_by),
+        }
+    }
+}
+
+impl MessageChange {
+    fn to(id: MessageId, status: MessageStatus) -> Self {
+        Self { id, status, error: None, provider_message_id: None, sent_at: None, next_attempt_in: None }
+    }
+}
+
+impl AttemptChange {
+    fn plain(number: u32, outcome: AttemptOutcome) -> Self {
+        Self { number, outcome, code: None, provider_code: None, text: None }
+    }
+}
+
+impl ProcessChange {
+    /// Says how the attempt ended, on the attempt and as the message's error.
+    fn with_attempt(mut self, number: u32, outcome: AttemptOutcome, cause: Cause, retryable: bool) -> Self {
+        self.message.error = Some(MessageError {
+            code: cause.code.into(),
+            text: cause.text.clone(),
+            provider_code: cause.provider_code.clone(),
+            retryable,
+        });
+        self.attempt = Some(AttemptChange {
+            number,
+            outcome,
+            code: Some(cause.code.into()),
+            provider_code: cause.provider_code,
+            text: Some(cause.text),
+        });
+        self
+    }
+}
+
+/// What is common to every end of an attempt.
+#[derive(Clone, Copy)]
+struct Ended {
+    number: u32,
+    probed: bool,
+    at: Timestamp,
+}
+
+/// The wait before the attempt after `attempts`: doubling, capped, plus up to a quarter of jitter. The jitter comes from
+/// the ids, so that equal states decide equally and a thousand messages do not come back in the same instant.
+pub fn back_off(message: MessageId, attempts: u32) -> Duration {
+    let doublings = attempts.saturating_sub(1).min(16);
+    let base = FIRST_BACK_OFF.saturating_mul(1 << doublings).min(LONGEST_BACK_OFF);
+    // FNV-1a over the id and the attempt.
+    let hash = message
+        .as_uuid()
+        .as_bytes()
+        .iter()
+        .copied()
+        .chain(attempts.to_le_bytes())
+        .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3));
+    let quarter = u64::try_from(base.as_millis()).unwrap_or(u64::MAX) / 4;
+    base + Duration::from_millis((hash >> 16) % (quarter + 1))
+}
+
+#[cfg(test)]
+mod tests;

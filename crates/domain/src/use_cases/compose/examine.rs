@@ -1,0 +1,203 @@
+//! The contract's table: a pure function from what came and what is known to problems or a plan, in the contract's order.
+
+use super::command::Fields;
+use super::contact::{ChosenContact, Named, choose};
+use super::{Details, Problem, ProblemCode};
+use crate::entities::{Channel, ChannelKind, ChannelState, Recipient};
+use crate::notice::Notice;
+use crate::ports::{KnownContacts, KnownPlace};
+use crate::values::{Agent, Content, ContentLimit, DeliverWithin, Subject};
+
+/// Everything the rules look at, read in one round trip.
+pub(super) struct Known {
+    pub(super) place: KnownPlace,
+    pub(super) contacts: KnownContacts,
+}
+
+/// What is to be opened, decided but without ids.
+pub(super) struct Plan {
+    pub(super) channel: Channel,
+    pub(super) contact: ChosenContact,
+    pub(super) recipient: Recipient,
+    pub(super) subject: Option<Subject>,
+    pub(super) content: Content,
+    pub(super) deliver_within: Option<DeliverWithin>,
+    pub(super) agent: Option<Agent>,
+    pub(super) notices: Vec<Notice>,
+}
+
+/// Every problem in the contract's order, at least one; or the plan.
+pub(super) fn examine(fields: &Fields, known: &Known, strict: bool) -> Result<Plan, Vec<Problem>> {
+    let mut found = Found::default();
+    let channel = found.channel(fields, &known.place);
+    let contact_known = found.contact_named(fields, &known.contacts);
+    let kind = channel.as_ref().map(|channel| channel.kind);
+    let name = fields.contact_name.as_ref().ok().and_then(Option::as_ref);
+    let choice = match kind {
+        Some(kind) if contact_known => {
+            let named = Named {
+                kind,
+                by_id: known.contacts.by_id.as_ref(),
+                email: fields.contact_email.as_ref().ok().and_then(Option::as_ref),
+                phone: fields.contact_phone.as_ref().ok().and_then(Option::as_ref),
+            };
+            found.note(choose(&named, &known.contacts, name, strict))
+        }
+        _ => None,
+    };
+    found.note(fields.contact_name.as_ref().map_err(Problem::clone));
+    let subject = found.subject(fields, kind);
+    let content = found.content(fields, kind);
+    let deliver_within = found.note(fields.deliver_within.clone());
+    let agent = found.note(fields.agent.clone());
+    let (Some(channel), Some(choice), Some(subject), Some(content), Some(deliver_within), Some(agent), true) =
+        (channel, choice, subject, content, deliver_within, agent, found.0.is_empty())
+    else {
+        return Err(found.0);
+    };
+    let notices = notices(fields, &channel, choice.notice);
+    Ok(Plan {
+        channel,
+        contact: choice.contact,
+        recipient: choice.recipient,
+        subject,
+        content,
+        deliver_within,
+        agent,
+        notices,
+    })
+}
+
+fn notices(fields: &Fields, channel: &Channel, about_contact: Option<Notice>) -> Vec<Notice> {
+    let unverified = matches!(&fields.contact_phone, Ok(Some(phone)) if !phone.is_verified());
+    let in_error = channel.state == ChannelState::Error;
+    [in_error.then_some(Notice::ChannelInError), unverified.then_some(Notice::PhoneUnverified), about_contact]
+        .into_iter()
+        .flatten()
+        .collect()
+}
+
+/// The problems found so far.
+#[derive(Default)]
+struct Found(Vec<Problem>);
+
+impl Found {
+    fn note<T>(&mut self, result: Result<T, Problem>) -> Option<T> {
+        result.map_err(|problem| self.0.push(problem)).ok()
+    }
+
+    fn add(&mut self, code: ProblemCode, field: &'static str, text: &str) {
+        self.0.push(Problem::new(code, field, text.into()));
+    }
+
+    fn channel(&mut self, fields: &Fields, place: &KnownPlace) -> Option<Channel> {
+        let workspace = self.note(fields.workspace_id.clone());
+        if workspace.is_some() && !place.workspace_exists {
+            self.add(
+                ProblemCode::UnknownWorkspace,
+                "workspaceId",
+                "workspaceId names no workspace of yours. Its id was printed when it was made; `overture workspace list` shows all.",
+            );
+        }
+        self.note(fields.channel_id.clone())?;
+        if workspace.is_none() || !place.workspace_exists {
+            return None;
+        }
+        let Some(channel) = &place.channel else {
+            let workspace = workspace.map(|id| id.to_string()).unwrap_or_default();
+            let text = format!(
+                "channelId names no channel of this workspace. Its channels: GET /api/channels?workspaceId={workspace}"
+            );
+            self.0.push(Problem::new(ProblemCode::UnknownChannel, "channelId", text));
+            return None;
+        };
+        if !channel.enabled {
+            self.add(
+                ProblemCode::ChannelDisabled,
+                "channelId",
+                "channelId names a channel that was switched off. Use another one, or have it switched on.",
+            );
+        } else if channel.state == ChannelState::Unverified {
+            self.add(
+                ProblemCode::ChannelNotReady,
+                "channelId",
+                "channelId names a channel that is not set up yet. Finish setting it up, or use another one.",
+            );
+        }
+        Some(channel.clone())
+    }
+
+    /// Whether somebody was named, in a way that can be looked up.
+    fn contact_named(&mut self, fields: &Fields, known: &KnownContacts) -> bool {
+        let id = self.note(fields.contact_id.clone());
+        let address_given = |result: &Result<Option<_>, Problem>| !matches!(result, Ok(None));
+        let given = address_given(
+            &fields.contact_email.as_ref().map(|email| email.as_ref().map(|_| ())).map_err(Problem::clone),
+        ) || address_given(
+            &fields.contact_phone.as_ref().map(|phone| phone.as_ref().map(|_| ())).map_err(Problem::clone),
+        );
+        let id_given = !matches!(id, Some(None));
+        if id_given && given {
+            self.add(
+                ProblemCode::ContactAndAddress,
+                "contactId",
+                "contactId excludes contactEmail and contactPhone. Send the id of an existing contact or an address, not both.",
+            );
+            return false;
+        }
+        if matches!(id, Some(Some(_))) && known.by_id.is_none() {
+            self.add(
+                ProblemCode::UnknownContact,
+                "contactId",
+                "contactId names no contact. Use the id of an existing one, or contactEmail or contactPhone to find or create one.",
+            );
+            return false;
+        }
+        let email = self.note(fields.contact_email.clone());
+        let phone = self.note(fields.contact_phone.clone());
+        if !id_given && !given {
+            self.add(
+                ProblemCode::ContactMissing,
+                "contactId",
+                "Nobody was named. Give contactId, contactEmail or contactPhone.",
+            );
+            return false;
+        }
+        id.is_some() && email.is_some() && phone.is_some()
+    }
+
+    fn subject(&mut self, fields: &Fields, kind: Option<ChannelKind>) -> Option<Option<Subject>> {
+        let subject = self.note(fields.subject.clone())?;
+        if kind == Some(ChannelKind::Email) && subject.is_none() {
+            self.add(ProblemCode::SubjectRequired, "subject", "subject is missing or blank. Email needs one.");
+            return None;
+        }
+        Some(subject)
+    }
+
+    fn content(&mut self, fields: &Fields, kind: Option<ChannelKind>) -> Option<Content> {
+        let content = self.note(fields.content.clone())?;
+        let limit = match kind? {
+            ChannelKind::Email => ContentLimit::Email,
+            ChannelKind::Sms => ContentLimit::Sms,
+            ChannelKind::WhatsApp => ContentLimit::WhatsApp,
+        };
+        match limit.check(&content) {
+            Ok(()) => Some(content),
+            Err(over) => {
+                self.0.push(Problem {
+                    details: Some(Details::TooLong { limit: over.limit, length: over.length, unit: over.unit }),
+                    ..Problem::new(
+                        ProblemCode::ContentTooLong,
+                        "content",
+                        format!(
+                            "content has {} {}; this channel carries at most {}. Shorten it or split it.",
+                            over.length, over.unit, over.limit
+                        ),
+                    )
+                });
+                None
+            }
+        }
+    }
+}

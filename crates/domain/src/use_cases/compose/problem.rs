@@ -1,0 +1,104 @@
+//! What can be wrong with a compose request: one code per rule of the contract, one text that says what to do.
+
+use crate::entities::{AddressKind, worded};
+use crate::ids::ContactId;
+use crate::values::Flaw;
+
+/// The stable codes of refused requests, in the order in which they are checked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ProblemCode {
+    /// `workspaceId` is missing or no UUID.
+    InvalidWorkspaceId,
+    /// The tenant has no such workspace.
+    UnknownWorkspace,
+    /// `channelId` is missing or no UUID.
+    InvalidChannelId,
+    /// The workspace has no such channel.
+    UnknownChannel,
+    /// A person switched the channel off.
+    ChannelDisabled,
+    /// The channel is not set up yet.
+    ChannelNotReady,
+    /// `contactId` is no UUID.
+    InvalidContactId,
+    /// Both an id and an address were given.
+    ContactAndAddress,
+    /// The tenant has no such contact.
+    UnknownContact,
+    /// `contactEmail` is no email address.
+    InvalidContactEmail,
+    /// `contactPhone` is no phone number we can deliver to.
+    InvalidContactPhone,
+    /// Nobody was named.
+    ContactMissing,
+    /// The two addresses do not name one contact, and the request asked to be strict.
+    ContactConflict,
+    /// The contact has no address for this kind of channel.
+    ContactUnreachable,
+    /// `contactName` cannot be used.
+    InvalidContactName,
+    /// An email needs a subject.
+    SubjectRequired,
+    /// `subject` cannot be used.
+    InvalidSubject,
+    /// There is nothing to say.
+    ContentRequired,
+    /// `content` cannot be used.
+    InvalidContent,
+    /// `content` is longer than the channel carries.
+    ContentTooLong,
+    /// `deliverWithin` is no duration of at most seven days.
+    InvalidDeliverWithin,
+    /// `agent` cannot be used.
+    InvalidAgent,
+}
+worded!(ProblemCode {
+    InvalidWorkspaceId => "invalid_workspace_id", UnknownWorkspace => "unknown_workspace",
+    InvalidChannelId => "invalid_channel_id", UnknownChannel => "unknown_channel",
+    ChannelDisabled => "channel_disabled", ChannelNotReady => "channel_not_ready",
+    InvalidContactId => "invalid_contact_id", ContactAndAddress => "contact_and_address", UnknownContact => "unknown_contact",
+    InvalidContactEmail => "invalid_contact_email", InvalidContactPhone => "invalid_contact_phone",
+    ContactMissing => "contact_missing", ContactConflict => "contact_conflict", ContactUnreachable => "contact_unreachable",
+    InvalidContactName => "invalid_contact_name", SubjectRequired => "subject_required", InvalidSubject => "invalid_subject",
+    ContentRequired => "content_required", InvalidContent => "invalid_content", ContentTooLong => "content_too_long",
+    InvalidDeliverWithin => "invalid_deliver_within", InvalidAgent => "invalid_agent",
+});
+
+/// Facts about a problem, for programs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Details {
+    /// How much is allowed and how much came.
+    TooLong {
+        /// At most this many.
+        limit: usize,
+        /// This many came.
+        length: usize,
+        /// Of these.
+        unit: &'static str,
+    },
+    /// The contacts that the addresses name.
+    Contacts(Vec<(ContactId, AddressKind)>),
+}
+
+/// One thing that is wrong with a request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problem {
+    /// Which rule.
+    pub code: ProblemCode,
+    /// Which field is at fault, if one is.
+    pub field: Option<&'static str>,
+    /// For people: the field, what is wrong, and what to do.
+    pub text: String,
+    /// For programs, if there is more to say.
+    pub details: Option<Details>,
+}
+
+impl Problem {
+    pub(super) fn new(code: ProblemCode, field: &'static str, text: String) -> Self {
+        Self { code, field: Some(field), text, details: None }
+    }
+
+    pub(super) fn flawed(code: ProblemCode, field: &'static str, flaw: &Flaw) -> Self {
+        Self::new(code, field, format!("{field} {flaw}"))
+    }
+}

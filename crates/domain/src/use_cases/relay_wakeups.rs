@@ -1,0 +1,169 @@
+//! Hands due wakeups to the engine.
+
+use crate::ports::{StartError, StartOrder, Started, StoreError, WakeupQueue, WorkflowStarter};
+use futures_util::stream::{self, StreamExt};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// How long a claimed wakeup stays ours.
+pub const CLAIM_LEASE: Duration = Duration::from_secs(30);
+/// The longest wait between two tries to start one conversation.
+const LONGEST_WAIT: Duration = Duration::from_secs(60);
+/// How many starts are in flight at once.
+const IN_FLIGHT: usize = 32;
+
+/// Hands due wakeups to the engine, each at least once, and forgets those the engine keeps.
+pub struct RelayWakeups {
+    queue: Arc<dyn WakeupQueue>,
+    starter: Arc<dyn WorkflowStarter>,
+}
+
+/// What one round did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Relayed {
+    /// How many wakeups were claimed.
+    pub claimed: usize,
+    /// How many of them the engine did not take; they come again.
+    pub failed: usize,
+    /// In how long the next one is due, if any waits.
+    pub next_due_in: Option<Duration>,
+}
+
+impl RelayWakeups {
+    /// From the ports it needs.
+    pub fn new(queue: Arc<dyn WakeupQueue>, starter: Arc<dyn WorkflowStarter>) -> Self {
+        Self { queue, starter }
+    }
+
+    /// Claims at most `limit` due wakeups and starts them.
+    ///
+    /// # Errors
+    /// Any `StoreError` of the claim. A wakeup that cannot be started or settled is no error: it comes again.
+    pub async fn execute(&self, limit: u32) -> Result<Relayed, StoreError> {
+        let claimed = self.queue.claim(limit, CLAIM_LEASE).await?;
+        let count = claimed.orders.len();
+        let started = stream::iter(claimed.orders).map(|order| self.hand_over(order)).buffer_unordered(IN_FLIGHT);
+        let failed = started.filter(|taken| std::future::ready(!taken)).count().await;
+        Ok(Relayed { claimed: count, failed, next_due_in: claimed.next_due_in })
+    }
+
+    /// Whether the engine took it.
+    async fn hand_over(&self, order: StartOrder) -> bool {
+        let started = self.starter.start(&order).await;
+        let (taken, kept) = match &started {
+            Ok(Started::InMemory) => (true, Ok(())),
+            Ok(Started::Durably) => (true, self.queue.settle(&order).await),
+            Err(error) => {
+                let wait = match error {
+                    StartError::Unavailable(_) => wait_after(order.tries),
+                    StartError::Refused(_) => LONGEST_WAIT,
+                };
+                tracing::warn!(conversation_id = %order.conversation_id, tries = order.tries, %error, "a conversation was not started; it comes again");
+                (false, self.queue.retry(&order, wait).await)
+            }
+        };
+        if let Err(error) = kept {
+            tracing::warn!(conversation_id = %order.conversation_id, %error, "a wakeup keeps its claim and comes again when that ends");
+        }
+        taken
+    }
+}
+
+/// The wait after so many failed tries: half a second, doubling up to a minute.
+pub fn wait_after(tries: u32) -> Duration {
+    Duration::from_millis(500).saturating_mul(1 << tries.min(16)).min(LONGEST_WAIT)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ids::{ConversationId, WorkspaceId};
+    use crate::ports::{Claimed, MockWakeupQueue, MockWorkflowStarter};
+    use uuid::Uuid;
+
+    fn order(n: u128) -> StartOrder {
+        StartOrder {
+            conversation_id: ConversationId::from_uuid(Uuid::from_u128(n)),
+            workspace_id: WorkspaceId::from_uuid(Uuid::from_u128(9)),
+            generation: 3,
+            tries: 2,
+        }
+    }
+
+    fn queue_with(orders: Vec<StartOrder>) -> MockWakeupQueue {
+        let mut queue = MockWakeupQueue::new();
+        queue
+            .expect_claim()
+            .withf(|limit, lease| *limit == 10 && *lease == CLAIM_LEASE)
+            .times(1)
+            .returning(move |_, _| Ok(Claimed { orders: orders.clone(), next_due_in: Some(Duration::from_secs(7)) }));
+        queue
+    }
+
+    async fn relay(queue: MockWakeupQueue, starter: MockWorkflowStarter) -> Result<Relayed, StoreError> {
+        RelayWakeups::new(Arc::new(queue), Arc::new(starter)).execute(10).await
+    }
+
+    #[tokio::test]
+    async fn a_wakeup_the_engine_keeps_durably_is_settled() {
+        let mut queue = queue_with(vec![order(1)]);
+        queue.expect_settle().withf(|settled| *settled == order(1)).times(1).returning(|_| Ok(()));
+        let mut starter = MockWorkflowStarter::new();
+        starter.expect_start().times(1).returning(|_| Ok(Started::Durably));
+        let relayed = relay(queue, starter).await.unwrap();
+        assert_eq!(relayed, Relayed { claimed: 1, failed: 0, next_due_in: Some(Duration::from_secs(7)) });
+    }
+
+    #[tokio::test]
+    async fn a_wakeup_that_runs_in_memory_stays_until_its_work_settles_it() {
+        let mut starter = MockWorkflowStarter::new();
+        starter.expect_start().times(1).returning(|_| Ok(Started::InMemory));
+        assert_eq!(relay(queue_with(vec![order(1)]), starter).await.unwrap().failed, 0); // the mock queue refuses a settle
+    }
+
+    #[tokio::test]
+    async fn a_wakeup_the_engine_does_not_take_comes_again_later_and_spoils_no_other() {
+        let mut queue = queue_with(vec![order(1), order(2)]);
+        queue
+            .expect_retry()
+            .withf(|retried, wait| *retried == order(1) && *wait == wait_after(2))
+            .times(1)
+            .returning(|_, _| Ok(()));
+        queue.expect_settle().withf(|settled| *settled == order(2)).times(1).returning(|_| Ok(()));
+        let mut starter = MockWorkflowStarter::new();
+        starter.expect_start().returning(|asked| {
+            if *asked == order(1) { Err(StartError::Unavailable("down".into())) } else { Ok(Started::Durably) }
+        });
+        assert_eq!(relay(queue, starter).await.unwrap().failed, 1);
+    }
+
+    #[tokio::test]
+    async fn a_refused_wakeup_waits_the_longest() {
+        let mut queue = queue_with(vec![order(1)]);
+        queue.expect_retry().withf(|_, wait| *wait == LONGEST_WAIT).times(1).returning(|_, _| Ok(()));
+        let mut starter = MockWorkflowStarter::new();
+        starter.expect_start().returning(|_| Err(StartError::Refused("no such namespace".into())));
+        assert_eq!(relay(queue, starter).await.unwrap().failed, 1);
+    }
+
+    #[tokio::test]
+    async fn a_wakeup_that_cannot_be_settled_is_not_lost_and_no_failure_of_the_round() {
+        let mut queue = queue_with(vec![order(1)]);
+        queue.expect_settle().returning(|_| Err(StoreError::Busy("full".into())));
+        let mut starter = MockWorkflowStarter::new();
+        starter.expect_start().returning(|_| Ok(Started::Durably));
+        assert_eq!(relay(queue, starter).await.unwrap().claimed, 1);
+    }
+
+    #[tokio::test]
+    async fn nothing_due_starts_nothing() {
+        assert_eq!(relay(queue_with(vec![]), MockWorkflowStarter::new()).await.unwrap().claimed, 0);
+    }
+
+    #[test]
+    fn waits_grow_and_end_at_a_minute() {
+        assert_eq!(wait_after(0), Duration::from_millis(500));
+        assert_eq!(wait_after(3), Duration::from_secs(4));
+        assert_eq!(wait_after(40), LONGEST_WAIT);
+    }
+}

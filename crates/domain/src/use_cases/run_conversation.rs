@@ -1,0 +1,205 @@
+//! Delivers what a conversation has due, fires its due times, and says when to come back.
+
+use crate::ids::{ConversationId, MessageId};
+use crate::ports::{
+    Accepted, Begun, BegunAttempt, Cause, ChannelRepo, Clock, DeliveryRepo, LoadedProcess, MessageSender, SaveError,
+    Saved, SendError, StoreError,
+};
+use crate::process::{ConversationProcess, Effect, Event};
+use crate::time::Timestamp;
+use futures_util::future::{Either, select};
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+use thiserror::Error;
+
+/// How long an attempt stays ours without a sign of life: a crash costs at most this before somebody looks.
+pub const LEASE: Duration = Duration::from_secs(15);
+/// How often a living attempt renews its lease.
+pub const RENEW_EVERY: Duration = Duration::from_secs(5);
+/// How often a change that lost its race is decided again.
+const DECISIONS: u32 = 5;
+/// How many steps one call may take before it comes back to its engine.
+const STEPS: u32 = 50;
+
+/// Delivers what a conversation has due. An engine calls it, one call at a time per conversation, until it is `Done`.
+/// Several calls at once do no harm: the fence of `begin_attempt` lets one of them send.
+pub struct RunConversation {
+    deliveries: Arc<dyn DeliveryRepo>,
+    channels: Arc<dyn ChannelRepo>,
+    sender: Arc<dyn MessageSender>,
+    clock: Arc<dyn Clock>,
+}
+
+/// When to call again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Next {
+    /// Never, unless something new wakes the conversation.
+    Done,
+    /// After that long, or when something new wakes it.
+    Rest(Duration),
+}
+
+/// Why a call did not come to its end. Calling again goes on where it stopped.
+#[derive(Debug, Error)]
+pub enum RunError {
+    /// The store could not.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// Others kept changing the conversation.
+    #[error("the conversation kept changing")]
+    Contended,
+}
+
+/// What became of one message that was due.
+enum Progress {
+    /// It changed: look at the conversation again.
+    Changed,
+    /// It waits for a time or for somebody else.
+    Waits(Duration),
+}
+
+impl RunConversation {
+    /// From the ports it needs.
+    pub fn new(
+        deliveries: Arc<dyn DeliveryRepo>,
+        channels: Arc<dyn ChannelRepo>,
+        sender: Arc<dyn MessageSender>,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
+        Self { deliveries, channels, sender, clock }
+    }
+
+    /// Does what is due and says when to come back.
+    ///
+    /// # Errors
+    /// See `RunError`; the caller calls again after a back-off of its own.
+    pub async fn execute(&self, id: ConversationId) -> Result<Next, RunError> {
+        let Some(mut loaded) = self.deliveries.load(id).await? else { return Ok(Next::Done) };
+        for _ in 0..STEPS {
+            let now = loaded.now;
+            let (process, effect) = loaded.process.step(Event::Woken, now);
+            loaded.process = process;
+            let due = match effect {
+                Effect::Deliver(due) => due,
+                Effect::Rest(duration) => return Ok(Next::Rest(duration)),
+                Effect::Finish | Effect::Keep(_) => return Ok(Next::Done),
+            };
+            let mut wait: Option<Duration> = None;
+            let mut changed = false;
+            for message in due {
+                match self.deliver(&mut loaded, message).await? {
+                    Progress::Changed => changed = true,
+                    Progress::Waits(duration) => wait = Some(wait.map_or(duration, |shortest| shortest.min(duration))),
+                }
+            }
+            if let (false, Some(wait)) = (changed, wait) {
+                return Ok(Next::Rest(wait.min(until_the_first_end(&loaded))));
+            }
+        }
+        Ok(Next::Rest(Duration::ZERO))
+    }
+
+    async fn deliver(&self, loaded: &mut LoadedProcess, message: MessageId) -> Result<Progress, RunError> {
+        let event = match self.deliveries.begin_attempt(message, LEASE).await? {
+            Begun::Attempt(attempt) => {
+                let result = self.send(&attempt).await;
+                let at = self.clock.now();
+                Event::AttemptEnded { message, number: attempt.number, probed: attempt.probes, result, at }
+            }
+            Begun::LeaseRanOut { number } => Event::LeaseRanOut { message, number, at: self.clock.now() },
+            Begun::Expired => Event::Expired { message, at: self.clock.now() },
+            Begun::InFlight { for_another: wait }
+            | Begun::NotDue { in_: wait }
+            | Begun::ChannelWaits { look_again_in: wait } => {
+                return Ok(Progress::Waits(wait));
+            }
+            Begun::Settled => {
+                self.reload(loaded).await?;
+                return Ok(Progress::Changed);
+            }
+        };
+        self.keep(loaded, event).await?;
+        Ok(Progress::Changed)
+    }
+
+    /// Decides what an event means and writes it; decides again on what is there if somebody was faster.
+    async fn keep(&self, loaded: &mut LoadedProcess, event: Event) -> Result<(), RunError> {
+        for _ in 0..DECISIONS {
+            let (process, effect) = loaded.process.clone().step(event.clone(), loaded.now);
+            let Effect::Keep(change) = effect else { return Ok(()) };
+            match self.deliveries.save(*change).await {
+                Ok(Saved::Applied) => {
+                    loaded.process = process;
+                    return Ok(());
+                }
+                Ok(Saved::Late) => return self.reload(loaded).await,
+                Err(SaveError::Moved) => self.reload(loaded).await?,
+                Err(SaveError::Store(error)) => return Err(error.into()),
+            }
+        }
+        Err(RunError::Contended)
+    }
+
+    async fn reload(&self, loaded: &mut LoadedProcess) -> Result<(), RunError> {
+        match self.deliveries.load(loaded.process.id).await? {
+            Some(fresh) => *loaded = fresh,
+            None => loaded.process = ConversationProcess { pending: Vec::new(), ..loaded.process.clone() },
+        }
+        Ok(())
+    }
+
+    /// Sends once, and keeps the lease alive meanwhile.
+    async fn send(&self, attempt: &BegunAttempt) -> Result<Accepted, SendError> {
+        let message = attempt.outgoing.message_id;
+        let connection = match self.channels.connection(attempt.outgoing.channel_id).await {
+            Ok(Some(connection)) => connection,
+            Ok(None) => return Err(SendError::Config(unusable("This channel no longer exists."))),
+            Err(StoreError::Corrupt { .. }) => {
+                return Err(SendError::Config(unusable(
+                    "The channel's secrets cannot be read with this OVERTURE__SECRETS__KEY.",
+                )));
+            }
+            // Certainly not sent: the attempt ends so instead of waiting for its lease.
+            Err(error) => {
+                tracing::warn!(message_id = %message, %error, "the channel's settings could not be read; the message is tried again");
+                let cause = Cause {
+                    code: "store_unavailable",
+                    provider_code: None,
+                    text: "The channel's settings could not be read.".into(),
+                };
+                return Err(SendError::Unavailable(cause));
+            }
+        };
+        let mut sending = pin!(self.sender.send(&connection, &attempt.outgoing));
+        loop {
+            match select(sending.as_mut(), pin!(self.clock.sleep(RENEW_EVERY))).await {
+                Either::Left((result, _)) => return result,
+                Either::Right(_) => match self.deliveries.renew_lease(message, attempt.number, LEASE).await {
+                    Ok(true) => {}
+                    Ok(false) => {
+                        tracing::warn!(message_id = %message, attempt = attempt.number, "an attempt lost its lease while it was sending")
+                    }
+                    Err(error) => {
+                        tracing::warn!(message_id = %message, attempt = attempt.number, %error, "a lease was not renewed")
+                    }
+                },
+            }
+        }
+    }
+}
+
+fn unusable(text: &str) -> Cause {
+    Cause { code: "channel_unusable", provider_code: None, text: text.into() }
+}
+
+/// Nothing may sleep past the end of a message's time.
+fn until_the_first_end(loaded: &LoadedProcess) -> Duration {
+    let end = loaded.process.pending.iter().map(|message| message.deliver_by).min();
+    let wait = end.map_or(Duration::MAX, |end: Timestamp| end.since(loaded.now));
+    // An end that has just passed was seen by `begin_attempt` as not passed: look again shortly, not at once.
+    wait.max(Duration::from_millis(50))
+}
+
+#[cfg(test)]
+mod tests;

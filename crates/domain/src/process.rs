@@ -129,7 +129,7 @@ impl ConversationProcess {
         };
         self.status = decided.status;
         self.attention = decided.attention;
-        self.note(&decided.message, now);
+        self.note(&decided, now);
         let change = ProcessChange { expected: self.version, ..decided };
         self.version = self.version.next();
         (self, Effect::Keep(Box::new(change)))
@@ -270,13 +270,18 @@ impl ConversationProcess {
         }
     }
 
-    /// Carries a change of a message into the state.
-    fn note(&mut self, change: &MessageChange, now: Timestamp) {
-        if change.status.is_settled() {
-            self.pending.retain(|pending| pending.id != change.id);
-        } else if let Some(pending) = self.pending.iter_mut().find(|pending| pending.id == change.id) {
-            pending.status = change.status;
-            pending.next_attempt_at = now.plus(change.next_attempt_in.unwrap_or_default());
+    /// Carries a change into the state, as a reading of the rows would after it.
+    fn note(&mut self, change: &ProcessChange, now: Timestamp) {
+        let ProcessChange { message, attempt, .. } = change;
+        if message.status.is_settled() {
+            self.pending.retain(|pending| pending.id != message.id);
+        } else if let Some(pending) = self.pending.iter_mut().find(|pending| pending.id == message.id) {
+            pending.status = message.status;
+            pending.next_attempt_at = now.plus(message.next_attempt_in.unwrap_or_default());
+            if let Some(attempt) = attempt {
+                pending.attempts = pending.attempts.max(attempt.number);
+                pending.unclear |= attempt.outcome == AttemptOutcome::Unclear;
+            }
         }
     }
 }
@@ -284,7 +289,7 @@ impl ConversationProcess {
 impl PendingMessage {
     /// When it needs somebody: for an attempt, or because its time ends. An attempt under way is looked at at once;
     /// the database says whose it is.
-    fn due_at(&self) -> Timestamp {
+    pub(crate) fn due_at(&self) -> Timestamp {
         match self.status {
             MessageStatus::Sending => Timestamp::from_millis(i64::MIN),
             MessageStatus::Held => self.deliver_by,

@@ -5,8 +5,7 @@ use crate::ports::{
     Accepted, Begun, BegunAttempt, Cause, ChannelRepo, Clock, DeliveryRepo, LoadedProcess, MessageSender, SaveError,
     Saved, SendError, StoreError,
 };
-use crate::process::{ConversationProcess, Effect, Event};
-use crate::time::Timestamp;
+use crate::process::{ConversationProcess, Effect, Event, PendingMessage};
 use futures_util::future::{Either, select};
 use std::pin::pin;
 use std::sync::Arc;
@@ -94,7 +93,7 @@ impl RunConversation {
                 }
             }
             if let (false, Some(wait)) = (changed, wait) {
-                return Ok(Next::Rest(wait.min(until_the_first_end(&loaded))));
+                return Ok(Next::Rest(wait.min(until_something_else(&loaded))));
             }
         }
         Ok(Next::Rest(Duration::ZERO))
@@ -103,8 +102,11 @@ impl RunConversation {
     async fn deliver(&self, loaded: &mut LoadedProcess, message: MessageId) -> Result<Progress, RunError> {
         let event = match self.deliveries.begin_attempt(message, LEASE).await? {
             Begun::Attempt(attempt) => {
+                let began = self.clock.now();
                 let result = self.send(&attempt).await;
                 let at = self.clock.now();
+                // Sending takes time: what follows is decided at the time it ended, or a rest would outlast its reason.
+                loaded.now = loaded.now.plus(at.since(began));
                 Event::AttemptEnded { message, number: attempt.number, probed: attempt.probes, result, at }
             }
             Begun::LeaseRanOut { number } => Event::LeaseRanOut { message, number, at: self.clock.now() },
@@ -193,10 +195,10 @@ fn unusable(text: &str) -> Cause {
     Cause { code: "channel_unusable", provider_code: None, text: text.into() }
 }
 
-/// Nothing may sleep past the end of a message's time.
-fn until_the_first_end(loaded: &LoadedProcess) -> Duration {
-    let end = loaded.process.pending.iter().map(|message| message.deliver_by).min();
-    let wait = end.map_or(Duration::MAX, |end: Timestamp| end.since(loaded.now));
+/// Nothing may sleep past the end of a message's time, nor past the time of a message that was not due with the others.
+fn until_something_else(loaded: &LoadedProcess) -> Duration {
+    let at = |message: &PendingMessage| if message.due_at() > loaded.now { message.due_at() } else { message.deliver_by };
+    let wait = loaded.process.pending.iter().map(at).min().map_or(Duration::MAX, |next| next.since(loaded.now));
     // An end that has just passed was seen by `begin_attempt` as not passed: look again shortly, not at once.
     wait.max(Duration::from_millis(50))
 }

@@ -1,0 +1,186 @@
+//! What each end of an attempt means for the message, the conversation and the channel.
+
+use super::*;
+
+#[test]
+fn a_taken_message_is_sent_and_the_contact_has_the_word() {
+    let (after, change) = kept(process(vec![pending(1)]), ended(1, 3, accepted()));
+    assert_eq!(change.message.status, MessageStatus::Sent);
+    assert_eq!(change.message.sent_at, Some(AT), "people's clock dates it");
+    assert_eq!(change.message.provider_message_id.as_deref(), Some("provider-7"));
+    assert_eq!(change.message.error, None, "an earlier error is cleared");
+    assert_eq!(change.status, ConversationStatus::AwaitingContact);
+    assert_eq!(change.attempt, Some(AttemptChange::plain(3, AttemptOutcome::Sent)));
+    assert_eq!(change.channel, None);
+    assert_eq!(change.at, AT);
+    assert_eq!(after.status, ConversationStatus::AwaitingContact);
+    assert!(after.pending.is_empty());
+}
+
+#[test]
+fn sending_moves_only_open_and_running_conversations() {
+    for &status in ConversationStatus::ALL {
+        let before = ConversationProcess { status, ..process(vec![pending(1)]) };
+        let expected = match status {
+            ConversationStatus::Open | ConversationStatus::InProgress => ConversationStatus::AwaitingContact,
+            other => other,
+        };
+        assert_eq!(kept(before, ended(1, 1, accepted())).1.status, expected, "{status}");
+    }
+}
+
+#[test]
+fn a_taken_message_clears_the_attention_it_caused_and_no_other() {
+    let asking = |n| {
+        let attention =
+            Attention { reason: AttentionReason::MessageUnconfirmed, since: NOW, message_id: Some(message(n)) };
+        ConversationProcess { attention: Some(attention), ..process(vec![pending(1)]) }
+    };
+    assert_eq!(kept(asking(1), ended(1, 2, accepted())).1.attention, None);
+    assert_eq!(kept(asking(2), ended(1, 2, accepted())).1.attention, asking(2).attention);
+}
+
+#[test]
+fn a_rejected_message_fails_with_the_provider_s_word_and_asks_for_a_person() {
+    let waiting = ConversationProcess { status: ConversationStatus::AwaitingContact, ..process(vec![pending(1)]) };
+    let (after, change) = kept(waiting, ended(1, 2, Err(SendError::Rejected(cause("mailbox_unknown")))));
+    assert_eq!(change.message.status, MessageStatus::Failed);
+    assert_eq!(change.message.next_attempt_in, None);
+    let error = change.message.error.unwrap();
+    assert_eq!((error.code.as_str(), error.retryable), ("mailbox_unknown", false));
+    assert_eq!((error.provider_code.as_deref(), error.text.as_str()), (Some("5.1.1"), "what it said"));
+    let attention = Attention { reason: AttentionReason::MessageFailed, since: AT, message_id: Some(message(1)) };
+    assert_eq!((change.status, change.attention), (ConversationStatus::InProgress, Some(attention)));
+    let attempt = change.attempt.unwrap();
+    assert_eq!((attempt.number, attempt.outcome), (2, AttemptOutcome::Rejected));
+    assert_eq!(attempt.provider_code.as_deref(), Some("5.1.1"));
+    assert_eq!((after.attention, after.pending), (Some(attention), vec![]));
+}
+
+#[test]
+fn a_failure_moves_only_conversations_that_wait() {
+    for &status in ConversationStatus::ALL {
+        let before = ConversationProcess { status, ..process(vec![pending(1)]) };
+        let expected = match status {
+            ConversationStatus::Open | ConversationStatus::AwaitingContact => ConversationStatus::InProgress,
+            other => other,
+        };
+        let event = ended(1, 1, Err(SendError::Rejected(cause("blocked"))));
+        assert_eq!(kept(before, event).1.status, expected, "{status}");
+    }
+}
+
+#[test]
+fn whatever_may_pass_queues_the_message_again_after_the_back_off() {
+    for (error, outcome) in answers_that_try_again() {
+        let (after, change) = kept(process(vec![pending(1)]), ended(1, 3, Err(error)));
+        assert_eq!(change.message.status, MessageStatus::Queued, "{outcome}");
+        assert_eq!(change.message.next_attempt_in, Some(back_off(message(1), 3)), "{outcome}");
+        assert!(change.message.error.unwrap().retryable, "{outcome}");
+        assert_eq!(change.attempt.unwrap().outcome, outcome);
+        assert_eq!((change.status, change.attention), (ConversationStatus::InProgress, None), "{outcome}");
+        assert_eq!(after.pending[0].next_attempt_at, NOW.plus(back_off(message(1), 3)), "{outcome}");
+        assert_eq!(after.pending[0].attempts, 3, "{outcome}");
+    }
+}
+
+#[test]
+fn a_rate_limited_message_waits_at_least_as_long_as_the_provider_asks() {
+    let wait = |after| {
+        let error = SendError::RateLimited { after, cause: cause("too_many") };
+        kept(process(vec![pending(1)]), ended(1, 1, Err(error))).1.message.next_attempt_in.unwrap()
+    };
+    assert_eq!(wait(Some(5 * MINUTE)), 5 * MINUTE);
+    assert_eq!(wait(Some(Duration::from_millis(1))), back_off(message(1), 1));
+    assert_eq!(wait(None), back_off(message(1), 1));
+}
+
+#[test]
+fn a_channel_at_fault_goes_to_error_and_one_may_probe_after_the_back_off() {
+    let (_, change) =
+        kept(process(vec![pending(1)]), ended(1, 1, Err(SendError::Config(cause("authentication_failed")))));
+    let fault = ChannelFault { code: "authentication_failed".into(), text: "what it said".into(), since: AT };
+    let probe_in = back_off(message(1), 1);
+    assert_eq!(change.channel, Some(ChannelChange::Faulty { id: channel(), fault, probe_in }));
+}
+
+#[test]
+fn a_probe_that_is_answered_shows_that_the_channel_works() {
+    let works = Some(ChannelChange::Works { id: channel() });
+    for answer in [
+        accepted(),
+        Err(SendError::Rejected(cause("mailbox_unknown"))),
+        Err(SendError::RateLimited { after: None, cause: cause("too_many") }),
+    ] {
+        let (_, change) = kept(process(vec![pending(1)]), probed(ended(1, 1, answer.clone())));
+        assert_eq!(change.channel, works, "{answer:?}");
+        assert_eq!(kept(process(vec![pending(1)]), ended(1, 1, answer)).1.channel, None, "only a probe says so");
+    }
+}
+
+#[test]
+fn a_probe_that_nobody_answers_says_nothing_about_the_channel() {
+    for silence in [SendError::Unavailable(cause("connection_refused")), SendError::Unclear(cause("connection_lost"))] {
+        let (_, change) = kept(process(vec![pending(1)]), probed(ended(1, 1, Err(silence))));
+        assert_eq!(change.channel, None);
+    }
+}
+
+#[test]
+fn a_probe_that_finds_the_channel_at_fault_keeps_it_in_error() {
+    let event = probed(ended(1, 4, Err(SendError::Config(cause("authentication_failed")))));
+    let (_, change) = kept(process(vec![pending(1)]), event);
+    assert!(matches!(change.channel, Some(ChannelChange::Faulty { .. })));
+}
+
+#[test]
+fn an_unclear_attempt_on_a_channel_that_resends_is_tried_again_and_remembered() {
+    let (after, change) =
+        kept(process(vec![pending(1)]), ended(1, 1, Err(SendError::Unclear(cause("connection_lost")))));
+    assert_eq!(change.message.status, MessageStatus::Queued);
+    assert!(after.pending[0].unclear);
+}
+
+#[test]
+fn an_unclear_attempt_on_a_channel_that_asks_is_unconfirmed_and_asks() {
+    let asks = ConversationProcess { on_unclear: OnUnclear::AskPerson, ..process(vec![pending(1)]) };
+    let (after, change) = kept(asks, ended(1, 1, Err(SendError::Unclear(cause("connection_lost")))));
+    assert_eq!(change.message.status, MessageStatus::Unconfirmed);
+    let attention = Attention { reason: AttentionReason::MessageUnconfirmed, since: AT, message_id: Some(message(1)) };
+    assert_eq!(change.attention, Some(attention));
+    assert!(!change.message.error.unwrap().retryable);
+    assert_eq!(change.attempt.unwrap().outcome, AttemptOutcome::Unclear);
+    assert!(after.pending.is_empty());
+}
+
+#[test]
+fn a_lease_that_ran_out_is_an_unclear_attempt() {
+    let event = Event::LeaseRanOut { message: message(1), number: 2, at: AT };
+    let (after, change) = kept(process(vec![pending(1)]), event.clone());
+    assert_eq!(change.message.status, MessageStatus::Queued, "email is sent again");
+    let attempt = change.attempt.unwrap();
+    assert_eq!((attempt.number, attempt.outcome), (2, AttemptOutcome::Unclear));
+    assert_eq!(attempt.code.as_deref(), Some(LEASE_RAN_OUT));
+    assert!(after.pending[0].unclear);
+    assert_eq!(change.channel, None);
+
+    let asks = ConversationProcess { on_unclear: OnUnclear::AskPerson, ..process(vec![pending(1)]) };
+    assert_eq!(kept(asks, event).1.message.status, MessageStatus::Unconfirmed);
+}
+
+#[test]
+fn an_end_of_one_message_leaves_the_others_as_they_are() {
+    let (after, change) = kept(
+        process(vec![pending(1), pending(2), pending(3)]),
+        ended(2, 1, Err(SendError::Rejected(cause("blocked")))),
+    );
+    assert_eq!(change.message.id, message(2));
+    assert_eq!(after.pending, vec![pending(1), pending(3)]);
+}
+
+#[test]
+fn a_change_is_written_on_the_version_it_was_decided_on() {
+    let (after, change) = kept(process(vec![pending(1)]), ended(1, 1, accepted()));
+    assert_eq!((change.expected, after.version), (Version(4), Version(5)));
+    assert_eq!(change.conversation_id, after.id);
+}

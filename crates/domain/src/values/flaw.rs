@@ -7,8 +7,9 @@ use std::fmt;
 /// What is wrong with a value, for a person.
 ///
 /// It reads after the name of the field: "{field} {reason}. {remedy}", for example "contactEmail has no @ sign. Write
-/// one address such as name@example.com." It repeats a value only where it shows the right form of it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// one address such as name@example.com." Only the remedy may show a value, namely its right form; `Debug` leaves the
+/// remedy out, so that no log line carries it.
+#[derive(Clone, PartialEq, Eq)]
 pub struct Flaw {
     /// What is wrong, as the rest of a sentence that begins with the field's name, without full stop.
     pub reason: String,
@@ -29,6 +30,12 @@ impl fmt::Display for Flaw {
     }
 }
 
+impl fmt::Debug for Flaw {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Flaw").field(&self.reason).finish()
+    }
+}
+
 impl std::error::Error for Flaw {}
 
 #[cfg(test)]
@@ -42,5 +49,11 @@ mod tests {
             format!("contactEmail {flaw}"),
             "contactEmail has no @ sign. Write one address such as name@example.com."
         );
+    }
+
+    #[test]
+    fn debug_leaves_out_the_remedy() {
+        let flaw = Flaw::new("has no + sign", "Write +14155550100.");
+        assert_eq!(format!("{flaw:?}"), "Flaw(\"has no + sign\")");
     }
 }

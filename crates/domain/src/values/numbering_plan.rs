@@ -72,18 +72,17 @@ impl NumberingPlan {
     /// The range a national number lies in, `None` where the metadata knows none. Of regions that share the code, the
     /// first that claims the number decides, the main one before all others.
     pub(super) fn range(&self, national: &str) -> Option<Range> {
-        let mut claims = self.regions.iter().filter(|region| match &region.leading {
-            Some(leading) => leading.is_match(national),
-            None => region.range(national).is_some(),
-        });
         match self.regions.as_slice() {
             [only] => only.range(national),
-            _ => claims.find_map(|region| region.range(national)),
+            several => {
+                several.iter().filter(|region| region.claims(national)).find_map(|region| region.range(national))
+            }
         }
     }
 
-    /// Whether a national number of the plan may begin with zero, as Italy's do.
-    pub(super) fn keeps_zero(&self, national: &str) -> bool {
+    /// Whether a national number has the general shape of the plan's numbers. One that begins with zero has it where the
+    /// zero belongs to the number, as in Italy.
+    pub(super) fn has_shape(&self, national: &str) -> bool {
         self.regions.iter().any(|region| region.general.is_match(national))
     }
 
@@ -131,6 +130,10 @@ impl Region {
             .flatten()
             .collect(),
         }
+    }
+
+    fn claims(&self, national: &str) -> bool {
+        self.leading.as_ref().is_none_or(|leading| leading.is_match(national))
     }
 
     fn range(&self, national: &str) -> Option<Range> {

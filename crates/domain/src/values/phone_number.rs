@@ -83,7 +83,7 @@ fn settle(digits: &str) -> Result<PhoneNumber, Flaw> {
         if let Some((trunk, right)) = without_trunk(plan, &spelled) {
             return Err(phone_flaw::of_trunk(trunk, Some(&right)));
         }
-        if spelled.starts_with('0') && !plan.keeps_zero(&spelled) && plan.trunks().any(|trunk| trunk.starts_with('0')) {
+        if spelled.starts_with('0') && !plan.has_shape(&spelled) && plan.trunks().any(|trunk| trunk.starts_with('0')) {
             return Err(phone_flaw::of_trunk("0", None));
         }
     }

@@ -52,3 +52,36 @@ fn every_example_that_costs_is_refused() {
     }
     assert!(seen > 150, "only {seen} examples: the metadata is not all there");
 }
+
+#[test]
+fn every_mobile_example_behind_its_trunk_prefix_or_00_is_shown_its_right_form() {
+    for region in regions() {
+        let Some(right) = example(region, region.descriptors().mobile()) else { continue };
+        let (code, trunk) = (region.country_code(), region.national_prefix().unwrap_or("0"));
+        let national = &right[format!("+{code}").len()..];
+        let digits = &right[1..];
+        for written in [format!("+{code} ({trunk}) {national}"), format!("00{digits}"), format!("+00 {digits}")] {
+            match PhoneNumber::parse(&written) {
+                Err(flaw) => assert_eq!(flaw.remedy, format!("Write {right}."), "{} {written} {flaw}", region.id()),
+                // Italy's fixed lines and Ascension's numbers begin with 0: with it, this is another number that exists.
+                Ok(other) => assert!(matches!(code, 39 | 247) && other.is_verified(), "{} {written}", region.id()),
+            }
+        }
+    }
+}
+
+#[test]
+fn every_ordinary_example_is_accepted_as_it_is_printed() {
+    for region in regions() {
+        let known = region.descriptors();
+        for descriptor in [known.mobile(), known.fixed_line()] {
+            let Some(number) = example(region, descriptor) else { continue };
+            let parsed = phonenumber::parse(None, &number).unwrap();
+            let printed = parsed.format().mode(phonenumber::Mode::International).to_string();
+            if printed.chars().filter(char::is_ascii_digit).eq(number.chars().skip(1)) {
+                let read = PhoneNumber::parse(&printed).unwrap_or_else(|flaw| panic!("{printed} {flaw}"));
+                assert_eq!(read.as_str(), number);
+            }
+        }
+    }
+}

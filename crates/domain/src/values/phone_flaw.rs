@@ -89,7 +89,10 @@ pub(super) fn of_length(plan: &NumberingPlan, national: &str, limit: usize) -> F
     let most = limit - code.to_string().len();
     let lengths: Vec<usize> = plan.lengths().into_iter().filter(|&length| length <= most).collect();
     Flaw::new(
-        format!("has {} digits after +{code}", national.len()),
+        match national.len() {
+            1 => format!("has 1 digit after +{code}"),
+            length => format!("has {length} digits after +{code}"),
+        },
         format!("Numbers there have {} digits after the country code.", in_words(&lengths)),
     )
 }

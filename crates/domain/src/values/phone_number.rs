@@ -78,16 +78,13 @@ fn settle(digits: &str) -> Result<PhoneNumber, Flaw> {
         Some(Range::Ordinary) if short_enough => return Ok(number),
         Some(Range::Ordinary) | None => {}
     }
-    let possible = short_enough && plan.lengths().contains(&spelled.len());
-    if !possible || spelled.starts_with('0') {
-        if let Some((trunk, right)) = without_trunk(plan, &spelled) {
-            return Err(phone_flaw::of_trunk(trunk, Some(&right)));
-        }
-        if spelled.starts_with('0') && !plan.has_shape(&spelled) && plan.trunks().any(|trunk| trunk.starts_with('0')) {
-            return Err(phone_flaw::of_trunk("0", None));
-        }
+    if let Some((trunk, right)) = without_trunk(plan, &spelled) {
+        return Err(phone_flaw::of_trunk(trunk, Some(&right)));
     }
-    if !possible {
+    if spelled.starts_with('0') && !plan.has_shape(&spelled) && plan.trunks().any(|trunk| trunk.starts_with('0')) {
+        return Err(phone_flaw::of_trunk("0", None));
+    }
+    if !short_enough || !plan.lengths().contains(&spelled.len()) {
         return Err(phone_flaw::of_length(plan, &spelled, LIMIT));
     }
     Ok(number)
@@ -96,8 +93,8 @@ fn settle(digits: &str) -> Result<PhoneNumber, Flaw> {
 /// The number without what is dialled before it inside the country, where that leaves a number of a known range.
 fn without_trunk(plan: &'static NumberingPlan, national: &str) -> Option<(&'static str, PhoneNumber)> {
     plan.trunks().chain(phone_spelling::further_trunks(plan.code()).iter().copied()).chain(["0"]).find_map(|trunk| {
-        let rest = spelled(plan, national.strip_prefix(trunk)?);
-        (plan.range(&rest) == Some(Range::Ordinary)).then(|| (trunk, international(plan, &rest)))
+        let rest = national.strip_prefix(trunk)?;
+        Some((trunk, certain(&format!("{}{rest}", plan.code()))?))
     })
 }
 
@@ -159,6 +156,7 @@ mod tests {
             ("+1 1 415 555 2671", "+14155552671"),
             ("+52 044 55 1234 5678", "+525512345678"),
             ("+375 029 123-45-67", "+375291234567"),
+            ("+375 8 029 123-45-67", "+375291234567"),
             ("+39 0347 1234567", "+393471234567"),
             ("+54 0 11 15 2345 6789", "+5491123456789"),
         ] {

@@ -5,6 +5,7 @@
 use super::numbering_plan::{NumberingPlan, Range};
 
 const ARGENTINA: u16 = 54;
+const BELARUS: u16 = 375;
 const BRAZIL: u16 = 55;
 const MEXICO: u16 = 52;
 
@@ -24,10 +25,11 @@ pub(super) fn preferred(plan: &NumberingPlan, national: &str) -> Option<String> 
     }
 }
 
-/// What people in this country dialled before national numbers beside what the metadata says: Mexico's prefixes for
-/// mobile and long-distance calls until 2019.
+/// What people in this country dial before national numbers beside what the metadata says: Belarus's 8 with a 0, and
+/// Mexico's prefixes for mobile and long-distance calls until 2019.
 pub(super) fn further_trunks(code: u16) -> &'static [&'static str] {
     match code {
+        BELARUS => &["80"],
         MEXICO => &["044", "045", "01"],
         _ => &[],
     }

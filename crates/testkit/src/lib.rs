@@ -1,1 +1,18 @@
-//! In-memory adapters, recording senders, clocks and ids; contract suites that run on every adapter.
+//! What tests of several rooms share: the ports in memory, recording fakes, a clock and ids that tests set, and the
+//! contract suites that every adapter of a port has to pass.
+//!
+//! Refuses to be part of the product: no crate depends on it outside its tests.
+
+mod clock;
+mod ids;
+mod memory;
+mod sender;
+mod starter;
+mod waiting;
+
+pub use clock::{BEGINNING, TestClock};
+pub use ids::SequentialIds;
+pub use memory::{MemoryStore, StoreFault};
+pub use sender::{RecordingSender, SentMessage};
+pub use starter::RecordingStarter;
+pub use waiting::{DEADLINE, eventually, eventually_some};

@@ -1,0 +1,105 @@
+//! The store in memory: the executable reference of every repository port, and the fake that use cases are tested on.
+//!
+//! One mutex over plain tables: each port method is one transaction. Refuses to be fast or to keep anything on disk.
+
+mod delivering;
+mod opening;
+mod reading;
+mod registers;
+mod saving;
+mod tables;
+mod wakeups;
+
+use self::tables::Tables;
+use crate::TestClock;
+use overture_domain::ids::{ConversationId, WorkspaceId};
+use overture_domain::ports::{Clock, StartOrder, StoreError};
+use overture_domain::time::Timestamp;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+/// How a store is out of order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StoreFault {
+    /// Nothing can be read or written now.
+    Busy,
+    /// A change may or may not have been written. The memory store writes nothing.
+    OutcomeUnknown,
+    /// Statements fail.
+    Failed,
+}
+
+/// Keeps everything in memory. Clones are one store.
+///
+/// Its clock is the "database's clock" that dates leases and expiries; it stands still until a test moves it, unless
+/// the store was made with another one.
+#[derive(Debug, Clone)]
+pub struct MemoryStore {
+    shared: Arc<Mutex<Shared>>,
+    clock: TestClock,
+}
+
+#[derive(Debug, Default)]
+struct Shared {
+    tables: Tables,
+    fault: Option<StoreFault>,
+}
+
+impl Default for MemoryStore {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl MemoryStore {
+    /// Empty, with a standing clock of its own.
+    pub fn new() -> Self {
+        Self::with_clock(TestClock::standing())
+    }
+
+    /// Empty, dated by that clock.
+    pub fn with_clock(clock: TestClock) -> Self {
+        Self { shared: Arc::default(), clock }
+    }
+
+    /// The database's clock.
+    pub fn clock(&self) -> &TestClock {
+        &self.clock
+    }
+
+    /// From now on every call fails so; `None` mends it.
+    pub fn break_with(&self, fault: Option<StoreFault>) {
+        self.shared().fault = fault;
+    }
+
+    /// Leaves a wake for a conversation, as every transaction does that makes work due; the conversation need not exist.
+    pub fn wake(&self, conversation: ConversationId, workspace: WorkspaceId) {
+        let now = self.now();
+        self.shared().tables.wake(conversation, workspace, now);
+    }
+
+    /// Leaves a wake that is already claimed, as a compose does, and says what its process hands to the engine.
+    pub fn wake_claimed(&self, conversation: ConversationId, workspace: WorkspaceId, lease: Duration) -> StartOrder {
+        let now = self.now();
+        self.shared().tables.wake_claimed(conversation, workspace, now, lease)
+    }
+
+    fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    fn shared(&self) -> MutexGuard<'_, Shared> {
+        self.shared.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// One transaction on the tables, at the database's time.
+    fn transact<T>(&self, work: impl FnOnce(&mut Tables, Timestamp) -> T) -> Result<T, StoreError> {
+        let mut shared = self.shared();
+        match shared.fault {
+            None => Ok(work(&mut shared.tables, self.now())),
+            Some(StoreFault::Busy) => Err(StoreError::Busy("the test says so".into())),
+            Some(StoreFault::OutcomeUnknown) => Err(StoreError::OutcomeUnknown("the test says so".into())),
+            Some(StoreFault::Failed) => Err(StoreError::Failed("the test says so".into())),
+        }
+    }
+}

@@ -1,1 +1,40 @@
-//! The repository ports on a relational database (SQLite), by sea-orm. Entities and migrations are private.
+//! The repository ports on a relational database, by sea-orm: SQLite today. Owns tables, migrations and every statement;
+//! no type of sea-orm leaves this crate. Reads run on several connections, writes on one, many sharing a commit.
+
+mod api_keys;
+mod begin_attempt;
+mod channels;
+mod connect;
+mod contacts;
+mod conversations;
+mod deliveries;
+mod error;
+mod messages;
+mod migrations;
+mod observatory;
+mod open;
+mod rows;
+mod save_change;
+mod seal;
+mod sql;
+mod tenants;
+mod wakeups;
+mod writer;
+
+pub use connect::{DatabaseOptions, MigrationStatus, OpenDatabaseError};
+
+use api_keys::KeyCache;
+use sea_orm::DatabaseConnection;
+use seal::Seal;
+use std::sync::Arc;
+use writer::Writer;
+
+/// The repositories on one database. Clones share connections. Implements every repository port of the domain.
+#[derive(Clone)]
+pub struct Database {
+    readers: DatabaseConnection,
+    writing: DatabaseConnection,
+    writer: Writer,
+    seal: Seal,
+    keys: Arc<KeyCache>,
+}

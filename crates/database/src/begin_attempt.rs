@@ -1,0 +1,139 @@
+//! The fence: who may send a message now. One look and one compare-and-set in one write transaction, dated by the
+//! database's clock.
+
+use crate::messages::{count, read_recipient};
+use crate::rows::Row;
+use crate::sql::{change, one};
+use crate::wakeups::signed;
+use overture_domain::entities::{ChannelKind, ChannelState, MessageStatus};
+use overture_domain::ids::{ChannelId, ConversationId, MessageId};
+use overture_domain::ports::{Begun, BegunAttempt, Outgoing, StoreError};
+use overture_domain::time::Timestamp;
+use overture_domain::values::{Content, Subject};
+use sea_orm::{DatabaseTransaction, DbErr};
+use std::time::Duration;
+
+/// How long a message that waits for its channel waits before it looks again by itself. When the channel recovers,
+/// everything that waits for it is woken.
+const LOOK_AGAIN: Duration = Duration::from_secs(30);
+
+/// The message, its channel and its recipient, as the database sees them now.
+const LOOK: &str = "SELECT m.id AS id, m.conversation_id, m.status AS status, m.attempts, m.lease_until, m.next_attempt_at, m.deliver_by, m.content, \
+    m.provider_message_id, m.created_at, v.channel_id, v.subject, v.recipient_kind, v.recipient_canonical, v.recipient_display, \
+    v.recipient_name, ch.kind, ch.state, ch.enabled, ch.probe_at, {now} AS now \
+    FROM messages m JOIN conversations v ON v.id = m.conversation_id JOIN channels ch ON ch.id = v.channel_id WHERE m.id = ?";
+
+/// Begins an attempt, or says why not. The outer error ends the transaction, the inner one is this message's alone.
+pub(crate) async fn begin(
+    tx: &DatabaseTransaction,
+    message: MessageId,
+    lease: Duration,
+) -> Result<Result<Begun, StoreError>, DbErr> {
+    let Some(row) = one(tx, LOOK, [message.as_uuid().into()]).await? else { return Ok(Ok(Begun::Settled)) };
+    let row = Row::of("messages", &row);
+    let seen = match Seen::read(&row) {
+        Ok(seen) => seen,
+        Err(error) => return Ok(Err(error)),
+    };
+    match seen.judge() {
+        Judgement::Wait(begun) => Ok(Ok(begun)),
+        Judgement::Begin { probes } => {
+            let outgoing = match outgoing(&row, message) {
+                Ok(outgoing) => outgoing,
+                Err(error) => return Ok(Err(error)),
+            };
+            let number = seen.attempts + 1;
+            write(tx, message, number, lease).await?;
+            if probes {
+                // Nobody else probes while this attempt may live.
+                let sql = "UPDATE channels SET probe_at = {now} + ? WHERE id = ?";
+                change(tx, sql, [signed(lease).into(), outgoing.channel_id.as_uuid().into()]).await?;
+            }
+            Ok(Ok(Begun::Attempt(Box::new(BegunAttempt { number, outgoing, probes }))))
+        }
+    }
+}
+
+/// What the decision looks at.
+struct Seen {
+    status: MessageStatus,
+    attempts: u32,
+    lease_until: Option<Timestamp>,
+    next_attempt_at: Timestamp,
+    deliver_by: Timestamp,
+    state: ChannelState,
+    enabled: bool,
+    probe_at: Option<Timestamp>,
+    now: Timestamp,
+}
+
+enum Judgement {
+    Wait(Begun),
+    Begin { probes: bool },
+}
+
+impl Seen {
+    fn read(row: &Row<'_>) -> Result<Self, StoreError> {
+        Ok(Self {
+            status: row.parsed("status", MessageStatus::parse)?,
+            attempts: count(row, "attempts")?,
+            lease_until: row.time_opt("lease_until")?,
+            next_attempt_at: row.time("next_attempt_at")?,
+            deliver_by: row.time("deliver_by")?,
+            state: row.parsed("state", ChannelState::parse)?,
+            enabled: row.get("enabled")?,
+            probe_at: row.time_opt("probe_at")?,
+            now: row.time("now")?,
+        })
+    }
+
+    fn judge(&self) -> Judgement {
+        let wait = Judgement::Wait;
+        if self.status.is_settled() {
+            return wait(Begun::Settled);
+        }
+        if self.status == MessageStatus::Sending {
+            return match self.lease_until {
+                Some(until) if until > self.now => wait(Begun::InFlight { for_another: until.since(self.now) }),
+                _ => wait(Begun::LeaseRanOut { number: self.attempts }),
+            };
+        }
+        if self.deliver_by <= self.now {
+            return wait(Begun::Expired);
+        }
+        if self.next_attempt_at > self.now {
+            return wait(Begun::NotDue { in_: self.next_attempt_at.since(self.now) });
+        }
+        if !self.enabled || self.state == ChannelState::Unverified {
+            return wait(Begun::ChannelWaits { look_again_in: LOOK_AGAIN });
+        }
+        match (self.state, self.probe_at) {
+            (ChannelState::Error, Some(at)) if at > self.now => {
+                wait(Begun::ChannelWaits { look_again_in: at.since(self.now).min(LOOK_AGAIN) })
+            }
+            (state, _) => Judgement::Begin { probes: state == ChannelState::Error },
+        }
+    }
+}
+
+fn outgoing(row: &Row<'_>, message_id: MessageId) -> Result<Outgoing, StoreError> {
+    Ok(Outgoing {
+        message_id,
+        conversation_id: ConversationId::from_uuid(row.get("conversation_id")?),
+        channel_id: ChannelId::from_uuid(row.get("channel_id")?),
+        kind: row.parsed("kind", ChannelKind::parse)?,
+        recipient: read_recipient(row)?,
+        subject: row.parsed_opt("subject", |text| Subject::parse(text).ok().flatten())?,
+        content: row.parsed("content", |text| Content::parse(text).ok().flatten())?,
+        wire_message_id: row.get("provider_message_id")?,
+        created_at: row.time("created_at")?,
+    })
+}
+
+async fn write(tx: &DatabaseTransaction, message: MessageId, number: u32, lease: Duration) -> Result<(), DbErr> {
+    let number = i64::from(number);
+    let sql = "UPDATE messages SET status = 'sending', attempts = ?, lease_until = {now} + ? WHERE id = ?";
+    change(tx, sql, [number.into(), signed(lease).into(), message.as_uuid().into()]).await?;
+    let sql = "INSERT INTO attempts (message_id, number, started_at) VALUES (?, ?, {now})";
+    change(tx, sql, [message.as_uuid().into(), number.into()]).await.map(|_| ())
+}

@@ -1,0 +1,145 @@
+//! Channels. Settings are JSON objects of texts; secrets are sealed.
+
+use crate::Database;
+use crate::error::store_error;
+use crate::rows::{Row, corrupt, millis};
+use crate::sql::{all, change, one};
+use async_trait::async_trait;
+use overture_domain::entities::{
+    Channel, ChannelConnection, ChannelFault, ChannelKind, ChannelSettings, ChannelState, OnUnclear, Transport,
+};
+use overture_domain::ids::{ChannelId, TenantId, Version, WorkspaceId};
+use overture_domain::ports::{ChannelRepo, KnownPlace, StoreError};
+use sea_orm::QueryResult;
+use uuid::Uuid;
+
+/// The columns of a channel `c`, under the names that `channel` reads.
+const COLUMNS: &str = "c.id AS id, c.tenant_id, c.workspace_id, c.name, c.kind, c.transport, c.state, c.enabled, c.on_unclear, c.fault_code, \
+                       c.fault_text, c.fault_since, c.message_id_domain, c.version, c.created_at";
+
+#[async_trait]
+impl ChannelRepo for Database {
+    async fn place(
+        &self,
+        tenant: TenantId,
+        workspace: Option<WorkspaceId>,
+        channel: Option<ChannelId>,
+    ) -> Result<KnownPlace, StoreError> {
+        let Some(workspace) = workspace else { return Ok(KnownPlace::default()) };
+        let sql = format!(
+            "SELECT {COLUMNS} FROM workspaces w LEFT JOIN channels c ON c.id = ? AND c.workspace_id = w.id AND c.tenant_id = w.tenant_id \
+             WHERE w.id = ? AND w.tenant_id = ?"
+        );
+        let values = [channel.map(|id| id.as_uuid()).into(), workspace.as_uuid().into(), tenant.as_uuid().into()];
+        let Some(row) = one(&self.readers, &sql, values).await.map_err(|error| store_error(&error))? else {
+            return Ok(KnownPlace::default());
+        };
+        let found: Option<Uuid> = Row::of("channels", &row).get("id")?;
+        Ok(KnownPlace { workspace_exists: true, channel: found.map(|_| read_channel(&row)).transpose()? })
+    }
+
+    async fn connection(&self, channel: ChannelId) -> Result<Option<ChannelConnection>, StoreError> {
+        let sql = "SELECT id, tenant_id, kind, transport, settings, secrets, version FROM channels WHERE id = ?";
+        let row = one(&self.readers, sql, [channel.as_uuid().into()]).await.map_err(|error| store_error(&error))?;
+        let Some(row) = row else { return Ok(None) };
+        let row = Row::of("channels", &row);
+        let tenant = TenantId::from_uuid(row.get("tenant_id")?);
+        let secrets = match row.get::<Option<Vec<u8>>>("secrets")? {
+            Some(sealed) => {
+                self.seal.open(tenant, channel, &sealed).ok_or_else(|| corrupt("channels", "secrets", &channel))?
+            }
+            None => Default::default(),
+        };
+        Ok(Some(ChannelConnection {
+            channel_id: channel,
+            version: Version(row.get("version")?),
+            kind: row.parsed("kind", ChannelKind::parse)?,
+            transport: row.parsed("transport", Transport::parse)?,
+            settings: ChannelSettings {
+                public: row.parsed("settings", |text| serde_json::from_str(text).ok())?,
+                secrets,
+            },
+        }))
+    }
+
+    async fn add(&self, channel: &Channel, settings: &ChannelSettings) -> Result<(), StoreError> {
+        let sealed = self.seal.seal(channel.tenant_id, channel.id, &settings.secrets);
+        let public = serde_json::to_string(&settings.public).map_err(|error| StoreError::Failed(error.to_string()))?;
+        let channel = channel.clone();
+        self.writer
+            .write(move |tx| {
+                let fault = channel.fault.as_ref();
+                let values = [
+                    channel.id.as_uuid().into(),
+                    channel.tenant_id.as_uuid().into(),
+                    channel.workspace_id.as_uuid().into(),
+                    channel.name.clone().into(),
+                    channel.kind.as_str().into(),
+                    channel.transport.as_str().into(),
+                    channel.state.as_str().into(),
+                    i64::from(channel.enabled).into(),
+                    channel.on_unclear.as_str().into(),
+                    fault.map(|fault| fault.code.clone()).into(),
+                    fault.map(|fault| fault.text.clone()).into(),
+                    fault.map(|fault| fault.since.as_millis()).into(),
+                    channel.message_id_domain.clone().into(),
+                    public.clone().into(),
+                    sealed.clone().into(),
+                    channel.version.0.into(),
+                    millis(channel.created_at),
+                ];
+                let sql = "INSERT INTO channels (id, tenant_id, workspace_id, name, kind, transport, state, enabled, on_unclear, fault_code, \
+                           fault_text, fault_since, message_id_domain, settings, secrets, version, created_at) \
+                           VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)";
+                Box::pin(async move { change(tx, sql, values).await.map(|_| ()) })
+            })
+            .await
+    }
+
+    async fn list(&self, tenant: TenantId, workspace: Option<WorkspaceId>) -> Result<Vec<Channel>, StoreError> {
+        let sql = format!(
+            "SELECT {COLUMNS} FROM channels c WHERE c.tenant_id = ? AND c.workspace_id = coalesce(?, c.workspace_id) ORDER BY c.created_at, c.id"
+        );
+        let values = [tenant.as_uuid().into(), workspace.map(|id| id.as_uuid()).into()];
+        let rows = all(&self.readers, &sql, values).await.map_err(|error| store_error(&error))?;
+        rows.iter().map(read_channel).collect()
+    }
+
+    async fn set_enabled(&self, tenant: TenantId, channel: ChannelId, enabled: bool) -> Result<bool, StoreError> {
+        self.writer
+            .write(move |tx| {
+                let values = [i64::from(enabled).into(), channel.as_uuid().into(), tenant.as_uuid().into()];
+                Box::pin(async move {
+                    Ok(change(tx, "UPDATE channels SET enabled = ? WHERE id = ? AND tenant_id = ?", values).await? > 0)
+                })
+            })
+            .await
+    }
+}
+
+fn read_channel(row: &QueryResult) -> Result<Channel, StoreError> {
+    let row = Row::of("channels", row);
+    let fault = match (
+        row.get::<Option<String>>("fault_code")?,
+        row.get::<Option<String>>("fault_text")?,
+        row.time_opt("fault_since")?,
+    ) {
+        (Some(code), Some(text), Some(since)) => Some(ChannelFault { code, text, since }),
+        _ => None,
+    };
+    Ok(Channel {
+        id: ChannelId::from_uuid(row.get("id")?),
+        tenant_id: TenantId::from_uuid(row.get("tenant_id")?),
+        workspace_id: WorkspaceId::from_uuid(row.get("workspace_id")?),
+        name: row.get("name")?,
+        kind: row.parsed("kind", ChannelKind::parse)?,
+        transport: row.parsed("transport", Transport::parse)?,
+        state: row.parsed("state", ChannelState::parse)?,
+        enabled: row.get("enabled")?,
+        on_unclear: row.parsed("on_unclear", OnUnclear::parse)?,
+        fault,
+        message_id_domain: row.get("message_id_domain")?,
+        version: Version(row.get("version")?),
+        created_at: row.time("created_at")?,
+    })
+}

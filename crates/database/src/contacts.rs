@@ -1,0 +1,83 @@
+//! Contacts, looked up by id and by address. They are written with the conversation that needs them.
+
+use crate::Database;
+use crate::error::store_error;
+use crate::rows::Row;
+use crate::sql::all;
+use async_trait::async_trait;
+use overture_domain::entities::{Address, AddressKind, Contact};
+use overture_domain::ids::{ContactId, TenantId, Version};
+use overture_domain::ports::{ContactRepo, KnownContacts, StoreError, WantedContact};
+use overture_domain::values::DisplayName;
+use sea_orm::QueryResult;
+use uuid::Uuid;
+
+#[async_trait]
+impl ContactRepo for Database {
+    async fn matching(&self, tenant: TenantId, wanted: &WantedContact) -> Result<KnownContacts, StoreError> {
+        if *wanted == WantedContact::default() {
+            return Ok(KnownContacts::default());
+        }
+        let sql = "WITH wanted (id) AS (\
+                   SELECT id FROM contacts WHERE id = ? AND tenant_id = ? \
+                   UNION SELECT contact_id FROM contact_addresses WHERE tenant_id = ? AND kind = 'email' AND canonical = ? \
+                   UNION SELECT contact_id FROM contact_addresses WHERE tenant_id = ? AND kind = 'phone' AND canonical = ?) \
+                   SELECT c.id, c.name, c.version, c.created_at, a.kind, a.canonical, a.display FROM wanted w \
+                   CROSS JOIN contacts c ON c.id = w.id LEFT JOIN contact_addresses a ON a.contact_id = c.id \
+                   ORDER BY c.id, a.is_primary DESC, a.created_at";
+        let tenant_id = tenant.as_uuid();
+        let values = [
+            wanted.id.map(|id| id.as_uuid()).into(),
+            tenant_id.into(),
+            tenant_id.into(),
+            wanted.email.as_ref().map(|email| email.canonical().to_owned()).into(),
+            tenant_id.into(),
+            wanted.phone.as_ref().map(|phone| phone.as_str().to_owned()).into(),
+        ];
+        let rows = all(&self.readers, sql, values).await.map_err(|error| store_error(&error))?;
+        let found = contacts(tenant, &rows)?;
+        let having = |address: Option<Address>| {
+            address.and_then(|address| found.iter().find(|contact| contact.has(&address)).cloned())
+        };
+        Ok(KnownContacts {
+            by_id: wanted.id.and_then(|id| found.iter().find(|contact| contact.id == id).cloned()),
+            by_email: having(wanted.email.clone().map(Address::Email)),
+            by_phone: having(wanted.phone.clone().map(Address::Phone)),
+        })
+    }
+
+    async fn find(&self, tenant: TenantId, id: ContactId) -> Result<Option<Contact>, StoreError> {
+        let wanted = WantedContact { id: Some(id), ..WantedContact::default() };
+        Ok(self.matching(tenant, &wanted).await?.by_id)
+    }
+}
+
+/// Contacts from rows of one address each, ordered by contact.
+fn contacts(tenant: TenantId, rows: &[QueryResult]) -> Result<Vec<Contact>, StoreError> {
+    let mut found: Vec<Contact> = Vec::new();
+    for row in rows {
+        let row = Row::of("contacts", row);
+        let id = ContactId::from_uuid(row.get::<Uuid>("id")?);
+        if found.last().is_none_or(|contact| contact.id != id) {
+            found.push(Contact {
+                id,
+                tenant_id: tenant,
+                name: row.parsed_opt("name", stored_name)?,
+                addresses: Vec::new(),
+                version: Version(row.get("version")?),
+                created_at: row.time("created_at")?,
+            });
+        }
+        let kind = row.parsed_opt("kind", AddressKind::parse)?;
+        if let (Some(kind), Some(contact)) = (kind, found.last_mut()) {
+            let (display, canonical) = (row.get::<String>("display")?, row.get::<String>("canonical")?);
+            contact.addresses.push(Address::from_stored(kind, &display, &canonical));
+        }
+    }
+    Ok(found)
+}
+
+/// A name that was checked before it was stored.
+pub(crate) fn stored_name(text: &str) -> Option<DisplayName> {
+    DisplayName::parse(text).ok().flatten()
+}

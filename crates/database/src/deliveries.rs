@@ -1,0 +1,79 @@
+//! A conversation's process: read as a whole, changed by compare-and-set.
+
+use crate::Database;
+use crate::conversations::read_attention;
+use crate::error::store_error;
+use crate::messages::count;
+use crate::rows::Row;
+use crate::sql::{all, change};
+use crate::wakeups::signed;
+use async_trait::async_trait;
+use overture_domain::entities::{ChannelKind, ConversationStatus, MessageStatus, OnUnclear};
+use overture_domain::ids::{ChannelId, ConversationId, MessageId, Version};
+use overture_domain::ports::{Begun, DeliveryRepo, LoadedProcess, ProcessChange, SaveError, Saved, StoreError};
+use overture_domain::process::{ConversationProcess, PendingMessage};
+use sea_orm::QueryResult;
+use std::sync::Arc;
+use std::time::Duration;
+use uuid::Uuid;
+
+#[async_trait]
+impl DeliveryRepo for Database {
+    async fn load(&self, id: ConversationId) -> Result<Option<LoadedProcess>, StoreError> {
+        let sql = "SELECT v.id AS id, v.version, v.channel_id, v.status, v.attention_reason, v.attention_since, v.attention_message_id, \
+                   ch.kind, ch.on_unclear, {now} AS now, m.id AS message_id, m.status AS message_status, m.attempts, m.unclear, \
+                   m.next_attempt_at, m.deliver_by \
+                   FROM conversations v JOIN channels ch ON ch.id = v.channel_id LEFT JOIN messages m ON m.conversation_id = v.id \
+                   AND m.direction = 'outbound' AND m.status IN ('queued', 'held', 'sending') WHERE v.id = ? ORDER BY m.created_at, m.id";
+        let rows = all(&self.readers, sql, [id.as_uuid().into()]).await.map_err(|error| store_error(&error))?;
+        let Some(first) = rows.first() else { return Ok(None) };
+        let pending = rows.iter().map(pending).filter_map(Result::transpose).collect::<Result<_, _>>()?;
+        let row = Row::of("conversations", first);
+        Ok(Some(LoadedProcess {
+            now: row.time("now")?,
+            process: ConversationProcess {
+                id,
+                version: Version(row.get("version")?),
+                channel_id: ChannelId::from_uuid(row.get("channel_id")?),
+                kind: row.parsed("kind", ChannelKind::parse)?,
+                on_unclear: row.parsed("on_unclear", OnUnclear::parse)?,
+                status: row.parsed("status", ConversationStatus::parse)?,
+                attention: read_attention(&row)?,
+                pending,
+            },
+        }))
+    }
+
+    async fn begin_attempt(&self, message: MessageId, lease: Duration) -> Result<Begun, StoreError> {
+        self.writer.write(move |tx| Box::pin(crate::begin_attempt::begin(tx, message, lease))).await?
+    }
+
+    async fn renew_lease(&self, message: MessageId, number: u32, lease: Duration) -> Result<bool, StoreError> {
+        let sql = "UPDATE messages SET lease_until = {now} + ? WHERE id = ? AND attempts = ? AND status = 'sending'";
+        self.writer
+            .write(move |tx| {
+                let values = [signed(lease).into(), message.as_uuid().into(), i64::from(number).into()];
+                Box::pin(async move { Ok(change(tx, sql, values).await? > 0) })
+            })
+            .await
+    }
+
+    async fn save(&self, change: ProcessChange) -> Result<Saved, SaveError> {
+        let change = Arc::new(change);
+        let saved = self.writer.write(move |tx| Box::pin(crate::save_change::save(tx, Arc::clone(&change)))).await?;
+        saved.ok_or(SaveError::Moved)
+    }
+}
+
+fn pending(row: &QueryResult) -> Result<Option<PendingMessage>, StoreError> {
+    let row = Row::of("messages", row);
+    let Some(id) = row.get::<Option<Uuid>>("message_id")? else { return Ok(None) };
+    Ok(Some(PendingMessage {
+        id: MessageId::from_uuid(id),
+        status: row.parsed("message_status", MessageStatus::parse)?,
+        attempts: count(&row, "attempts")?,
+        unclear: row.get("unclear")?,
+        next_attempt_at: row.time("next_attempt_at")?,
+        deliver_by: row.time("deliver_by")?,
+    }))
+}

@@ -1,0 +1,337 @@
+//! Opening conversations: one or many in one transaction, by statements over sets. First it is looked at who can be
+//! written exactly as decided; the others get their own answer and leave nothing behind. Inside a write transaction of
+//! SQLite nobody else writes, so what was looked at still holds when it is written.
+
+use crate::rows::{millis, uuid_at};
+use crate::sql::{Rows, all, change};
+use overture_domain::entities::{Address, Author, ConversationStatus, Direction, MessageStatus};
+use overture_domain::ids::{ContactId, TenantId, Version};
+use overture_domain::ports::{ContactChoice, IdempotencyRecord, OpenConversation, OpenError, Opened, StoreError};
+use sea_orm::{ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbErr};
+use std::collections::{HashMap, HashSet};
+use tokio::sync::oneshot;
+use uuid::Uuid;
+
+/// The generation of a wakeup that was just made.
+const FIRST_GENERATION: i64 = 1;
+
+/// A conversation that waits to be opened.
+pub(crate) struct OpenMember {
+    opening: OpenConversation,
+    verdict: Verdict,
+    answer: oneshot::Sender<Result<Opened, OpenError>>,
+}
+
+/// What becomes of a member once its batch is committed.
+enum Verdict {
+    /// It is written.
+    Written,
+    /// An earlier try with the same ids wrote it.
+    WrittenBefore,
+    /// It did not apply exactly; nothing of it is written.
+    Lost(OpenError),
+}
+
+impl OpenMember {
+    pub(crate) fn new(opening: OpenConversation) -> (Self, oneshot::Receiver<Result<Opened, OpenError>>) {
+        let (answer, asked) = oneshot::channel();
+        (Self { opening, verdict: Verdict::Written, answer }, asked)
+    }
+
+    /// Answers after the batch was committed or failed.
+    pub(crate) fn answer(self, committed: Result<(), StoreError>) {
+        let verdict = match (committed, self.verdict) {
+            (Err(error), _) => Err(OpenError::Store(error)),
+            (Ok(()), Verdict::Lost(error)) => Err(error),
+            (Ok(()), Verdict::Written | Verdict::WrittenBefore) => Ok(Opened { generation: FIRST_GENERATION }),
+        };
+        // Whoever asked may be gone; what is committed stays and can be found.
+        let _ = self.answer.send(verdict);
+    }
+
+    /// Whether this conversation is stored.
+    pub(crate) async fn look_up(&self, db: &DatabaseConnection) -> Result<bool, DbErr> {
+        exists(db, self.opening.conversation_id.as_uuid()).await
+    }
+}
+
+/// Writes all members that apply exactly; marks the others as lost.
+pub(crate) async fn write(tx: &DatabaseTransaction, members: &mut [OpenMember]) -> Result<(), DbErr> {
+    if members.is_empty() {
+        return Ok(());
+    }
+    judge(tx, members).await?;
+    let winners: Vec<&OpenConversation> = members
+        .iter()
+        .filter(|member| matches!(member.verdict, Verdict::Written))
+        .map(|member| &member.opening)
+        .collect();
+    write_contacts(tx, &winners).await?;
+    write_conversations(tx, &winners).await?;
+    write_messages(tx, &winners).await?;
+    write_wakeups(tx, &winners).await?;
+    write_idempotency_records(tx, &winners).await
+}
+
+/// Decides who can be written: in order, so that of two members of one batch the first wins.
+async fn judge(tx: &DatabaseTransaction, members: &mut [OpenMember]) -> Result<(), DbErr> {
+    let mut taken = Taken::load(tx, members).await?;
+    for member in &mut *members {
+        member.verdict = taken.claim(&member.opening).map_or_else(Verdict::Lost, |()| Verdict::Written);
+    }
+    for member in members.iter_mut().filter(|member| matches!(member.verdict, Verdict::Lost(_))) {
+        if exists(tx, member.opening.conversation_id.as_uuid()).await? {
+            member.verdict = Verdict::WrittenBefore;
+        }
+    }
+    Ok(())
+}
+
+async fn exists(db: &impl ConnectionTrait, conversation: Uuid) -> Result<bool, DbErr> {
+    Ok(!all(db, "SELECT 1 FROM conversations WHERE id = ?", [conversation.into()]).await?.is_empty())
+}
+
+/// What is there already, and what this batch has claimed so far.
+struct Taken {
+    keys: HashSet<(Uuid, Vec<u8>)>,
+    addresses: HashSet<(Uuid, String, String)>,
+    versions: HashMap<Uuid, Version>,
+}
+
+impl Taken {
+    async fn load(tx: &DatabaseTransaction, members: &[OpenMember]) -> Result<Self, DbErr> {
+        let (mut keys, mut addresses, mut contacts) = (Rows::new(2), Rows::new(3), Rows::new(2));
+        for OpenMember { opening, .. } in members {
+            let tenant = opening.tenant_id.as_uuid();
+            if let Some(IdempotencyRecord { key, .. }) = &opening.idempotency {
+                keys.push([tenant.into(), key.0.to_vec().into()]);
+            }
+            for address in new_addresses(&opening.contact) {
+                addresses.push([tenant.into(), address.kind().as_str().into(), address.canonical().into()]);
+            }
+            if let ContactChoice::Use { id, .. } = &opening.contact {
+                contacts.push([id.as_uuid().into(), tenant.into()]);
+            }
+        }
+        let keys = keys
+            .read(
+                tx,
+                "WITH wanted (tenant_id, key) AS (",
+                "(?,?)",
+                ") SELECT r.tenant_id, r.key FROM wanted w CROSS JOIN idempotency_records r \
+                 ON r.tenant_id = w.tenant_id AND r.key = w.key WHERE r.expires_at > {now}",
+            )
+            .await?;
+        let addresses = addresses
+            .read(
+                tx,
+                "WITH wanted (tenant_id, kind, canonical) AS (",
+                "(?,?,?)",
+                ") SELECT a.tenant_id, a.kind, a.canonical FROM wanted w CROSS JOIN contact_addresses a \
+                 ON a.tenant_id = w.tenant_id AND a.kind = w.kind AND a.canonical = w.canonical",
+            )
+            .await?;
+        let contacts = contacts
+            .read(
+                tx,
+                "WITH wanted (id, tenant_id) AS (",
+                "(?,?)",
+                ") SELECT c.id, c.version FROM wanted w CROSS JOIN contacts c ON c.id = w.id AND c.tenant_id = w.tenant_id",
+            )
+            .await?;
+        Ok(Self {
+            keys: keys
+                .iter()
+                .map(|row| Ok((uuid_at(row, 0)?, row.try_get_by_index(1)?)))
+                .collect::<Result<_, DbErr>>()?,
+            addresses: addresses
+                .iter()
+                .map(|row| Ok((uuid_at(row, 0)?, row.try_get_by_index(1)?, row.try_get_by_index(2)?)))
+                .collect::<Result<_, DbErr>>()?,
+            versions: contacts
+                .iter()
+                .map(|row| Ok((uuid_at(row, 0)?, Version(row.try_get_by_index(1)?))))
+                .collect::<Result<_, DbErr>>()?,
+        })
+    }
+
+    /// Takes what an opening needs, or says why it cannot have it; then nothing is taken.
+    fn claim(&mut self, opening: &OpenConversation) -> Result<(), OpenError> {
+        let tenant = opening.tenant_id.as_uuid();
+        let key = opening.idempotency.as_ref().map(|record| (tenant, record.key.0.to_vec()));
+        if key.as_ref().is_some_and(|key| self.keys.contains(key)) {
+            return Err(OpenError::KeyTaken);
+        }
+        let addresses: Vec<_> =
+            new_addresses(&opening.contact).iter().map(|address| address_key(opening.tenant_id, address)).collect();
+        if addresses.iter().any(|address| self.addresses.contains(address)) {
+            return Err(OpenError::ContactMoved);
+        }
+        if let ContactChoice::Use { id, expect, add, fill_name } = &opening.contact {
+            match self.versions.get_mut(&id.as_uuid()) {
+                Some(version) if version == expect => {
+                    if !add.is_empty() || fill_name.is_some() {
+                        *version = version.next();
+                    }
+                }
+                _ => return Err(OpenError::ContactMoved),
+            }
+        }
+        self.addresses.extend(addresses);
+        self.keys.extend(key);
+        Ok(())
+    }
+}
+
+fn address_key(tenant: TenantId, address: &Address) -> (Uuid, String, String) {
+    (tenant.as_uuid(), address.kind().as_str().to_owned(), address.canonical().to_owned())
+}
+
+fn new_addresses(contact: &ContactChoice) -> &[Address] {
+    match contact {
+        ContactChoice::Use { add, .. } => add,
+        ContactChoice::Create { addresses, .. } => addresses,
+    }
+}
+
+async fn write_contacts(tx: &DatabaseTransaction, winners: &[&OpenConversation]) -> Result<(), DbErr> {
+    let (mut contacts, mut addresses) = (Rows::new(4), Rows::new(7));
+    for opening in winners {
+        match &opening.contact {
+            ContactChoice::Create { id, name, .. } => {
+                let name = name.as_ref().map(|name| name.as_str().to_owned());
+                contacts.push([
+                    id.as_uuid().into(),
+                    opening.tenant_id.as_uuid().into(),
+                    name.into(),
+                    millis(opening.created_at),
+                ]);
+            }
+            ContactChoice::Use { id, add, fill_name, .. } if !add.is_empty() || fill_name.is_some() => {
+                let name = fill_name.as_ref().map(|name| name.as_str().to_owned());
+                let sql = "UPDATE contacts SET name = coalesce(name, ?), version = version + 1 WHERE id = ?";
+                change(tx, sql, [name.into(), id.as_uuid().into()]).await?;
+            }
+            ContactChoice::Use { .. } => {}
+        }
+        push_addresses(&mut addresses, opening, opening.contact.id());
+    }
+    contacts.change(tx, "INSERT INTO contacts (id, tenant_id, name, version, created_at)", "(?,?,?,1,?)", "").await?;
+    // The first address of its kind is the contact's primary one.
+    addresses
+        .change(
+            tx,
+            "WITH added (tenant_id, kind, canonical, display, contact_id, first, created_at) AS (",
+            "(?,?,?,?,?,?,?)",
+            ") INSERT INTO contact_addresses (tenant_id, kind, canonical, display, contact_id, is_primary, created_at) \
+             SELECT tenant_id, kind, canonical, display, contact_id, first AND NOT EXISTS \
+             (SELECT 1 FROM contact_addresses o WHERE o.contact_id = added.contact_id AND o.kind = added.kind), created_at FROM added",
+        )
+        .await
+}
+
+fn push_addresses(rows: &mut Rows, opening: &OpenConversation, contact: ContactId) {
+    let mut kinds = HashSet::new();
+    for address in new_addresses(&opening.contact) {
+        rows.push([
+            opening.tenant_id.as_uuid().into(),
+            address.kind().as_str().into(),
+            address.canonical().into(),
+            address.display().into(),
+            contact.as_uuid().into(),
+            i64::from(kinds.insert(address.kind())).into(),
+            millis(opening.created_at),
+        ]);
+    }
+}
+
+async fn write_conversations(tx: &DatabaseTransaction, winners: &[&OpenConversation]) -> Result<(), DbErr> {
+    let mut rows = Rows::new(15);
+    for opening in winners {
+        let address = &opening.recipient.address;
+        rows.push([
+            opening.conversation_id.as_uuid().into(),
+            opening.tenant_id.as_uuid().into(),
+            opening.workspace_id.as_uuid().into(),
+            opening.channel_id.as_uuid().into(),
+            opening.contact.id().as_uuid().into(),
+            ConversationStatus::InProgress.as_str().into(),
+            opening.subject.as_ref().map(|subject| subject.as_str().to_owned()).into(),
+            opening.preview.clone().into(),
+            millis(opening.created_at),
+            address.kind().as_str().into(),
+            address.canonical().into(),
+            address.display().into(),
+            opening.recipient.name.as_ref().map(|name| name.as_str().to_owned()).into(),
+            millis(opening.created_at),
+            millis(opening.created_at),
+        ]);
+    }
+    let head = "INSERT INTO conversations (id, tenant_id, workspace_id, channel_id, contact_id, status, human_managed, subject, \
+                last_message_preview, last_message_at, recipient_kind, recipient_canonical, recipient_display, recipient_name, \
+                version, created_at, updated_at)";
+    rows.change(tx, head, "(?,?,?,?,?,?,1,?,?,?,?,?,?,?,1,?,?)", "").await
+}
+
+async fn write_messages(tx: &DatabaseTransaction, winners: &[&OpenConversation]) -> Result<(), DbErr> {
+    let mut rows = Rows::new(11);
+    for opening in winners {
+        let (key, agent) = match &opening.author {
+            Author::Key(key) => (Some(key.as_uuid()), None),
+            Author::Agent(agent) => (None, Some(agent)),
+        };
+        rows.push([
+            opening.message_id.as_uuid().into(),
+            opening.conversation_id.as_uuid().into(),
+            Direction::Outbound.as_str().into(),
+            key.into(),
+            agent.map(|agent| agent.id().to_owned()).into(),
+            agent.map(|agent| agent.name().to_owned()).into(),
+            opening.content.as_str().into(),
+            MessageStatus::Queued.as_str().into(),
+            opening.wire_message_id.clone().into(),
+            opening.deliver_within.as_millis().into(),
+            millis(opening.created_at),
+        ]);
+    }
+    let head = "INSERT INTO messages (id, conversation_id, direction, author_key_id, author_agent_id, author_agent_name, content, status, \
+                provider_message_id, attempts, unclear, next_attempt_at, deliver_by, created_at)";
+    rows.change(tx, head, "(?,?,?,?,?,?,?,?,?,0,0,{now},{now}+?,?)", "").await
+}
+
+async fn write_wakeups(tx: &DatabaseTransaction, winners: &[&OpenConversation]) -> Result<(), DbErr> {
+    let mut rows = Rows::new(5);
+    for opening in winners {
+        rows.push([
+            opening.conversation_id.as_uuid().into(),
+            opening.workspace_id.as_uuid().into(),
+            opening.channel_id.as_uuid().into(),
+            FIRST_GENERATION.into(),
+            i64::try_from(opening.claimed_for.as_millis()).unwrap_or(i64::MAX).into(),
+        ]);
+    }
+    let head =
+        "INSERT INTO wakeups (conversation_id, workspace_id, channel_id, generation, due_at, claimed_until, tries)";
+    rows.change(tx, head, "(?,?,?,?,{now},{now}+?,0)", "").await
+}
+
+async fn write_idempotency_records(tx: &DatabaseTransaction, winners: &[&OpenConversation]) -> Result<(), DbErr> {
+    let mut rows = Rows::new(6);
+    for opening in winners {
+        if let Some(record) = &opening.idempotency {
+            rows.push([
+                opening.tenant_id.as_uuid().into(),
+                record.key.0.to_vec().into(),
+                record.body.0.to_vec().into(),
+                opening.conversation_id.as_uuid().into(),
+                opening.notices.iter().map(|notice| notice.as_str()).collect::<Vec<_>>().join(" ").into(),
+                i64::try_from(record.keep_for.as_millis()).unwrap_or(i64::MAX).into(),
+            ]);
+        }
+    }
+    let head = "INSERT INTO idempotency_records (tenant_id, key, body, conversation_id, notices, expires_at)";
+    // What is in the way has expired, or its key would have been taken.
+    let tail = "ON CONFLICT (tenant_id, key) DO UPDATE SET body = excluded.body, conversation_id = excluded.conversation_id, \
+                notices = excluded.notices, expires_at = excluded.expires_at";
+    rows.change(tx, head, "(?,?,?,?,?,{now}+?)", tail).await
+}

@@ -1,0 +1,142 @@
+//! The outbox of wakes. A wakeup may be claimed once its due time and any earlier claim have passed.
+
+use crate::Database;
+use crate::rows::uuid_at;
+use crate::sql::{all, change, one};
+use async_trait::async_trait;
+use overture_domain::ids::{ConversationId, WorkspaceId};
+use overture_domain::ports::{Claimed, RetentionRepo, StartOrder, StoreError, WakeupQueue};
+use sea_orm::{DatabaseTransaction, DbErr, QueryResult};
+use std::time::Duration;
+
+#[async_trait]
+impl WakeupQueue for Database {
+    async fn claim(&self, limit: u32, lease: Duration) -> Result<Claimed, StoreError> {
+        // Most looks find nothing: they must not take the writer's time.
+        let next = one(&self.readers, NEXT, []).await.map_err(|error| crate::error::store_error(&error))?;
+        match next
+            .map(|row| row.try_get_by_index::<i64>(0))
+            .transpose()
+            .map_err(|error| crate::error::store_error(&error))?
+        {
+            None => Ok(Claimed::default()),
+            Some(wait) if wait > 0 || limit == 0 => {
+                Ok(Claimed { orders: Vec::new(), next_due_in: Some(duration(wait)) })
+            }
+            Some(_) => self.writer.write(move |tx| Box::pin(claim(tx, limit, lease))).await,
+        }
+    }
+
+    async fn keep(&self, order: &StartOrder, lease: Duration) -> Result<bool, StoreError> {
+        let order = *order;
+        let sql = "UPDATE wakeups SET claimed_until = {now} + ? WHERE conversation_id = ? AND generation = ?";
+        self.writer
+            .write(move |tx| {
+                let values = [signed(lease).into(), order.conversation_id.as_uuid().into(), order.generation.into()];
+                Box::pin(async move { Ok(change(tx, sql, values).await? > 0) })
+            })
+            .await
+    }
+
+    async fn settle(&self, order: &StartOrder) -> Result<(), StoreError> {
+        let order = *order;
+        self.writer
+            .write(move |tx| {
+                Box::pin(async move {
+                    let values = [order.conversation_id.as_uuid().into(), order.generation.into()];
+                    if change(tx, "DELETE FROM wakeups WHERE conversation_id = ? AND generation = ?", values).await?
+                        == 0
+                    {
+                        release(tx, &order).await?;
+                    }
+                    Ok(())
+                })
+            })
+            .await
+    }
+
+    async fn rest(&self, order: &StartOrder, for_: Duration) -> Result<(), StoreError> {
+        self.due_again(*order, for_, 0).await
+    }
+
+    async fn retry(&self, order: &StartOrder, after: Duration) -> Result<(), StoreError> {
+        self.due_again(*order, after, order.tries.saturating_add(1)).await
+    }
+}
+
+/// In how many milliseconds the next wakeup may be claimed.
+const NEXT: &str = "SELECT max(due_at, claimed_until) - {now} FROM wakeups ORDER BY max(due_at, claimed_until) LIMIT 1";
+
+impl Database {
+    async fn due_again(&self, order: StartOrder, wait: Duration, tries: u32) -> Result<(), StoreError> {
+        let sql = "UPDATE wakeups SET due_at = {now} + ?, claimed_until = 0, tries = ? WHERE conversation_id = ? AND generation = ?";
+        self.writer
+            .write(move |tx| {
+                let values = [
+                    signed(wait).into(),
+                    i64::from(tries).into(),
+                    order.conversation_id.as_uuid().into(),
+                    order.generation.into(),
+                ];
+                Box::pin(async move {
+                    if change(tx, sql, values).await? == 0 {
+                        release(tx, &order).await?;
+                    }
+                    Ok(())
+                })
+            })
+            .await
+    }
+}
+
+/// A newer wake came: it is nobody's, and due when it says.
+async fn release(tx: &DatabaseTransaction, order: &StartOrder) -> Result<(), DbErr> {
+    let sql = "UPDATE wakeups SET claimed_until = 0 WHERE conversation_id = ? AND generation > ?";
+    change(tx, sql, [order.conversation_id.as_uuid().into(), order.generation.into()]).await.map(|_| ())
+}
+
+async fn claim(tx: &DatabaseTransaction, limit: u32, lease: Duration) -> Result<Claimed, DbErr> {
+    let sql = "UPDATE wakeups SET claimed_until = {now} + ? WHERE conversation_id IN (\
+               SELECT conversation_id FROM wakeups WHERE max(due_at, claimed_until) <= {now} ORDER BY max(due_at, claimed_until) LIMIT ?) \
+               RETURNING conversation_id, workspace_id, generation, tries, due_at";
+    let mut rows = all(tx, sql, [signed(lease).into(), i64::from(limit).into()]).await?;
+    // RETURNING promises no order.
+    rows.sort_by_key(|row| row.try_get_by_index::<i64>(4).unwrap_or(i64::MAX));
+    let orders = rows.iter().map(order).collect::<Result<Vec<_>, DbErr>>()?;
+    let next = one(tx, NEXT, []).await?.map(|row| row.try_get_by_index(0)).transpose()?;
+    Ok(Claimed { orders, next_due_in: next.map(duration) })
+}
+
+fn order(row: &QueryResult) -> Result<StartOrder, DbErr> {
+    Ok(StartOrder {
+        conversation_id: ConversationId::from_uuid(uuid_at(row, 0)?),
+        workspace_id: WorkspaceId::from_uuid(uuid_at(row, 1)?),
+        generation: row.try_get_by_index(2)?,
+        tries: u32::try_from(row.try_get_by_index::<i64>(3)?).unwrap_or(u32::MAX),
+    })
+}
+
+fn duration(millis: i64) -> Duration {
+    Duration::from_millis(u64::try_from(millis).unwrap_or(0))
+}
+
+/// A duration as it is added to the database's time.
+pub(crate) fn signed(duration: Duration) -> i64 {
+    // A century is for ever; it leaves room for the sum.
+    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX).min(100 * 365 * 24 * 60 * 60 * 1_000)
+}
+
+#[async_trait]
+impl RetentionRepo for Database {
+    async fn sweep_idempotency_records(&self, batch: u32) -> Result<u32, StoreError> {
+        let sql = "DELETE FROM idempotency_records WHERE (tenant_id, key) IN \
+                   (SELECT tenant_id, key FROM idempotency_records WHERE expires_at <= {now} ORDER BY expires_at LIMIT ?)";
+        self.writer
+            .write(move |tx| {
+                Box::pin(async move {
+                    Ok(u32::try_from(change(tx, sql, [i64::from(batch).into()]).await?).unwrap_or(u32::MAX))
+                })
+            })
+            .await
+    }
+}

@@ -1,0 +1,236 @@
+//! The one writer of a SQLite file: everything that writes waits here, and all that waits together shares one commit.
+//! A member that fails gets its own answer and never spoils the others.
+
+use crate::error::store_error;
+use crate::open::{self, OpenMember};
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
+use overture_domain::ports::StoreError;
+use sea_orm::{
+    DatabaseConnection, DatabaseTransaction, DbErr, SqlErr, SqliteTransactionMode, TransactionOptions, TransactionTrait,
+};
+use std::panic::AssertUnwindSafe;
+use std::time::Instant;
+use tokio::sync::{mpsc, oneshot};
+
+/// How many changes share one commit at most.
+const LARGEST_BATCH: usize = 64;
+/// How many changes may wait; beyond it callers are told to come back.
+const WAITING_ROOM: usize = 1_024;
+
+/// Hands changes to the writer task.
+#[derive(Clone)]
+pub(crate) struct Writer {
+    waiting: mpsc::Sender<Member>,
+}
+
+/// Something that waits to be written.
+pub(crate) enum Member {
+    /// A conversation to open: all of a batch are written by the same statements.
+    Open(OpenMember),
+    /// Any other change.
+    Change(Box<dyn Change>),
+}
+
+/// A change with its answer.
+#[async_trait::async_trait]
+pub(crate) trait Change: Send {
+    async fn run(&mut self, tx: &DatabaseTransaction) -> Result<(), DbErr>;
+    fn answer(self: Box<Self>, committed: Result<(), StoreError>);
+}
+
+struct Work<F, T> {
+    work: F,
+    result: Option<T>,
+    answer: oneshot::Sender<Result<T, StoreError>>,
+}
+
+#[async_trait::async_trait]
+impl<F, T> Change for Work<F, T>
+where
+    F: for<'t> Fn(&'t DatabaseTransaction) -> BoxFuture<'t, Result<T, DbErr>> + Send + Sync,
+    T: Send,
+{
+    async fn run(&mut self, tx: &DatabaseTransaction) -> Result<(), DbErr> {
+        self.result = Some((self.work)(tx).await?);
+        Ok(())
+    }
+
+    fn answer(self: Box<Self>, committed: Result<(), StoreError>) {
+        let Self { result, answer, .. } = *self;
+        let result = committed.and_then(|()| result.ok_or_else(|| StoreError::Failed("the change did not run".into())));
+        // Whoever asked may be gone; the change is kept all the same.
+        let _ = answer.send(result);
+    }
+}
+
+impl Writer {
+    /// Starts the writer task on the current runtime; it ends when the last handle is dropped.
+    pub(crate) fn start(connection: DatabaseConnection, readers: DatabaseConnection) -> Self {
+        let (waiting, line) = mpsc::channel(WAITING_ROOM);
+        tokio::spawn(write_all(connection, readers, line));
+        Self { waiting }
+    }
+
+    /// Runs a change in a transaction shared with whatever else waits; answers after the commit.
+    pub(crate) async fn write<T, F>(&self, work: F) -> Result<T, StoreError>
+    where
+        F: for<'t> Fn(&'t DatabaseTransaction) -> BoxFuture<'t, Result<T, DbErr>> + Send + Sync + 'static,
+        T: Send + 'static,
+    {
+        let (answer, asked) = oneshot::channel();
+        let change = Member::Change(Box::new(Work { work, result: None, answer }));
+        // Internal changes wait for room: refusing them would help nobody.
+        self.waiting.send(change).await.map_err(|_| stopped())?;
+        asked.await.map_err(|_| lost())?
+    }
+
+    /// Puts a conversation in line, if there is room.
+    pub(crate) fn open(&self, member: OpenMember) -> Result<(), StoreError> {
+        self.waiting.try_send(Member::Open(member)).map_err(|error| match error {
+            mpsc::error::TrySendError::Full(_) => {
+                StoreError::Busy(format!("{WAITING_ROOM} changes are waiting to be written"))
+            }
+            mpsc::error::TrySendError::Closed(_) => stopped(),
+        })
+    }
+}
+
+fn stopped() -> StoreError {
+    StoreError::Busy("the writer has stopped".into())
+}
+
+/// The writer went away with the change in its hands.
+pub(crate) fn lost() -> StoreError {
+    StoreError::OutcomeUnknown("the writer stopped while it held the change".into())
+}
+
+async fn write_all(connection: DatabaseConnection, readers: DatabaseConnection, mut line: mpsc::Receiver<Member>) {
+    let mut batch = Vec::with_capacity(LARGEST_BATCH);
+    while line.recv_many(&mut batch, LARGEST_BATCH).await > 0 {
+        let members = std::mem::take(&mut batch);
+        // A panic in a change drops its transaction, which rolls back; whoever waited learns that the outcome is unknown.
+        if AssertUnwindSafe(write_batch(&connection, &readers, members)).catch_unwind().await.is_err() {
+            tracing::error!("a change panicked while it was written; its batch was rolled back");
+        }
+    }
+}
+
+/// Writes a batch; if it cannot be written together, each member alone.
+async fn write_batch(connection: &DatabaseConnection, readers: &DatabaseConnection, members: Vec<Member>) {
+    let started = Instant::now();
+    let count = members.len();
+    let (mut opens, mut changes) = (Vec::new(), Vec::new());
+    for member in members {
+        match member {
+            Member::Open(member) => opens.push(member),
+            Member::Change(change) => changes.push(change),
+        }
+    }
+    match commit(connection, &mut opens, &mut changes).await {
+        Ok(()) => answer_all(opens, changes, || Ok(())),
+        Err(Failed::BeforeCommit(error)) if count > 1 => {
+            tracing::warn!(%error, count, "a batch of changes failed; each is written alone");
+            for open in opens {
+                alone(connection, readers, vec![open], vec![]).await;
+            }
+            for change in changes {
+                alone(connection, readers, vec![], vec![change]).await;
+            }
+        }
+        Err(failed) => settle_failure(readers, opens, changes, &failed).await,
+    }
+    metrics::histogram!("overture_commit_members").record(count as f64);
+    metrics::histogram!("overture_commit_seconds").record(started.elapsed().as_secs_f64());
+}
+
+async fn alone(
+    connection: &DatabaseConnection,
+    readers: &DatabaseConnection,
+    mut opens: Vec<OpenMember>,
+    mut changes: Vec<Box<dyn Change>>,
+) {
+    match commit(connection, &mut opens, &mut changes).await {
+        Ok(()) => answer_all(opens, changes, || Ok(())),
+        Err(failed) => settle_failure(readers, opens, changes, &failed).await,
+    }
+}
+
+/// Where a transaction failed.
+enum Failed {
+    /// Nothing is stored.
+    BeforeCommit(DbErr),
+    /// The commit itself failed: it may be stored.
+    AtCommit(DbErr),
+}
+
+async fn commit(
+    connection: &DatabaseConnection,
+    opens: &mut [OpenMember],
+    changes: &mut [Box<dyn Change>],
+) -> Result<(), Failed> {
+    let options =
+        TransactionOptions { sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate), ..Default::default() };
+    let tx = connection.begin_with_options(options).await.map_err(Failed::BeforeCommit)?;
+    if let Err(error) = run(&tx, opens, changes).await {
+        if let Err(error) = tx.rollback().await {
+            tracing::warn!(%error, "a transaction was not rolled back by us; the database does it");
+        }
+        return Err(Failed::BeforeCommit(error));
+    }
+    tx.commit().await.map_err(Failed::AtCommit)
+}
+
+async fn run(tx: &DatabaseTransaction, opens: &mut [OpenMember], changes: &mut [Box<dyn Change>]) -> Result<(), DbErr> {
+    open::write(tx, opens).await?;
+    for change in changes {
+        change.run(tx).await?;
+    }
+    Ok(())
+}
+
+fn answer_all(opens: Vec<OpenMember>, changes: Vec<Box<dyn Change>>, committed: impl Fn() -> Result<(), StoreError>) {
+    for member in opens {
+        member.answer(committed());
+    }
+    for change in changes {
+        change.answer(committed());
+    }
+}
+
+/// Tells everybody what is certain: before the commit, that nothing is stored; at the commit, what a fresh look shows.
+async fn settle_failure(
+    readers: &DatabaseConnection,
+    opens: Vec<OpenMember>,
+    changes: Vec<Box<dyn Change>>,
+    failed: &Failed,
+) {
+    match failed {
+        Failed::BeforeCommit(error) => {
+            tracing::warn!(%error, "a change was not written");
+            // A row that is there already may be there because an earlier try with the same ids wrote it.
+            if matches!(error.sql_err(), Some(SqlErr::UniqueConstraintViolation(_))) {
+                look_up_all(readers, opens, error).await;
+            } else {
+                answer_all(opens, Vec::new(), || Err(store_error(error)));
+            }
+            answer_all(Vec::new(), changes, || Err(store_error(error)));
+        }
+        Failed::AtCommit(error) => {
+            tracing::warn!(%error, "a commit failed; what is stored is looked up");
+            look_up_all(readers, opens, error).await;
+            answer_all(Vec::new(), changes, || Err(StoreError::OutcomeUnknown(error.to_string())));
+        }
+    }
+}
+
+async fn look_up_all(readers: &DatabaseConnection, opens: Vec<OpenMember>, error: &DbErr) {
+    for member in opens {
+        let looked = member.look_up(readers).await;
+        member.answer(match looked {
+            Ok(true) => Ok(()),
+            Ok(false) => Err(store_error(error)),
+            Err(look) => Err(StoreError::OutcomeUnknown(look.to_string())),
+        });
+    }
+}

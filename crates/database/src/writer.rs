@@ -27,7 +27,7 @@ pub(crate) struct Writer {
 /// Something that waits to be written.
 pub(crate) enum Member {
     /// A conversation to open: all of a batch are written by the same statements.
-    Open(OpenMember),
+    Open(Box<OpenMember>),
     /// Any other change.
     Change(Box<dyn Change>),
 }
@@ -87,7 +87,7 @@ impl Writer {
 
     /// Puts a conversation in line, if there is room.
     pub(crate) fn open(&self, member: OpenMember) -> Result<(), StoreError> {
-        self.waiting.try_send(Member::Open(member)).map_err(|error| match error {
+        self.waiting.try_send(Member::Open(Box::new(member))).map_err(|error| match error {
             mpsc::error::TrySendError::Full(_) => {
                 StoreError::Busy(format!("{WAITING_ROOM} changes are waiting to be written"))
             }
@@ -123,7 +123,7 @@ async fn write_batch(connection: &DatabaseConnection, readers: &DatabaseConnecti
     let (mut opens, mut changes) = (Vec::new(), Vec::new());
     for member in members {
         match member {
-            Member::Open(member) => opens.push(member),
+            Member::Open(member) => opens.push(*member),
             Member::Change(change) => changes.push(change),
         }
     }

@@ -1,1 +1,8 @@
-//! The embedded engine: runs conversations in this process, on claims of our own rows.
+//! The embedded engine: a durable alarm clock made of our own rows and this process's memory. It runs conversations in
+//! tasks of this process, bounded in number and time, and keeps nothing that matters after a crash: claims end, and
+//! whoever claims next goes on. It owns no store and no rule of what a conversation does.
+
+mod engine;
+mod roster;
+
+pub use engine::{EmbeddedEngine, EmbeddedOptions};

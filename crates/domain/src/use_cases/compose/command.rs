@@ -120,7 +120,7 @@ impl Fields {
 }
 
 /// A field's text, if it says anything.
-fn said(text: Option<&String>) -> Option<&str> {
+pub(super) fn said(text: Option<&String>) -> Option<&str> {
     text.map(String::as_str).filter(|text| !text.trim().is_empty())
 }
 

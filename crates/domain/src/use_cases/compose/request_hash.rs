@@ -1,5 +1,6 @@
 //! Keyed hashes of requests: they recognise a repetition and tell nothing else.
 
+use super::command::said;
 use super::{AgentFields, ComposeCommand};
 use crate::ids::TenantId;
 use crate::ports::KeyedHash;
@@ -29,7 +30,8 @@ impl RequestHasher {
         self.hash([Some(ROUTE), Some(&tenant.to_string()), Some(key.as_str())])
     }
 
-    /// The hash of what a body says. Order, white space and `null` make no difference, as the body was parsed before.
+    /// The hash of what a body says. Order, white space and `null` make no difference, as the body was parsed before; nor
+    /// does a blank text, which says as little as an absent one.
     pub(super) fn body(&self, command: &ComposeCommand) -> KeyedHash {
         let ComposeCommand {
             workspace_id,
@@ -60,7 +62,7 @@ impl RequestHasher {
                 &id,
                 &name,
             ]
-            .map(Option::as_deref),
+            .map(|text| said(text.as_ref())),
         )
     }
 

@@ -33,3 +33,6 @@ impl MigrationTrait for Step {
         Some(true)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,35 @@
+# What can be done here. `just` lists it; nothing below is needed to use Overture, plain cargo is enough.
+
+default:
+    @just --list
+
+# Everything CI checks: format, lints, tests, docs, and the smoke run of the README's curl line.
+check:
+    bash .ci/run
+
+# Format the tree.
+fmt:
+    cargo fmt --all
+
+# Lints, as CI runs them.
+lint:
+    cargo clippy --workspace --all-targets -- -D warnings
+
+# The README's test command.
+test:
+    cargo test --workspace
+
+# Licences, advisories and who may depend on what (needs cargo-deny).
+deny:
+    cargo deny check
+
+# Composes per second and latencies beside a bare loop of the same rows; writes docs/measurements/compose.md.
+bench *ARGS:
+    cargo build --release -p overture -p overture-bench
+    cargo build --release -p overture-database --example bare_loop
+    target/release/overture-bench {{ARGS}}
+
+# The same tests with large numbers: `just soak crashes`, `just soak drain`.
+soak NAME:
+    cargo build -p overture
+    cargo run -p overture-tests --bin soak -- {{NAME}}

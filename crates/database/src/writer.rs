@@ -178,7 +178,10 @@ async fn commit(
         }
         return Err(Failed::BeforeCommit(error));
     }
-    tx.commit().await.map_err(Failed::AtCommit)
+    let asked = Instant::now();
+    let committed = tx.commit().await.map_err(Failed::AtCommit);
+    metrics::histogram!("overture_commit_sync_seconds").record(asked.elapsed().as_secs_f64());
+    committed
 }
 
 async fn run(tx: &DatabaseTransaction, opens: &mut [OpenMember], changes: &mut [Box<dyn Change>]) -> Result<(), DbErr> {

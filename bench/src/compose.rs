@@ -1,0 +1,105 @@
+//! Composes per second at 1, 16 and 64 clients, beside a bare loop of the same rows.
+
+use crate::client::load;
+use crate::service::{Service, target};
+use anyhow::{Context, Result};
+use serde_json::Value;
+use std::time::{Duration, Instant};
+use tokio::process::Command;
+
+struct Measured {
+    rate: f64,
+    p50: f64,
+    p99: f64,
+    members: f64,
+    in_commits: f64,
+}
+
+/// Runs `rounds` rounds of `seconds` per figure and reports medians.
+pub(crate) async fn run(seconds: u64, rounds: u64) -> Result<String> {
+    let time = Duration::from_secs(seconds);
+    let mut rows: Vec<(usize, Vec<Measured>)> = [1, 16, 64].map(|clients| (clients, Vec::new())).into();
+    let (mut ones, mut many) = (Vec::new(), Vec::new());
+    for _ in 0..rounds {
+        let (one, sixty_four) = bare(seconds).await?;
+        ones.push(one);
+        many.push(sixty_four);
+        for (clients, measured) in &mut rows {
+            measured.push(measure(*clients, time).await?);
+        }
+    }
+    let (one, sixty_four) = (median(&ones), median(&many));
+    let mut report = String::from(
+        "| clients | composes/s | p50 ms | p99 ms | members per commit | writer's time in COMMIT | of the bare loop, 64 per commit | of the bare loop, 1 per commit |\n\
+         |---|---|---|---|---|---|---|---|\n",
+    );
+    for (clients, measured) in &rows {
+        let of = |pick: fn(&Measured) -> f64| median(&measured.iter().map(pick).collect::<Vec<_>>());
+        let rate = of(|measured| measured.rate);
+        report += &format!(
+            "| {clients} | {rate:.0} | {:.2} | {:.2} | {:.1} | {:.0} % | {:.2} | {:.2} |\n",
+            of(|measured| measured.p50),
+            of(|measured| measured.p99),
+            of(|measured| measured.members),
+            of(|measured| measured.in_commits) * 100.0,
+            rate / sixty_four,
+            rate / one,
+        );
+    }
+    report += &format!(
+        "\nBare loop: {one:.0}/s with one per commit, {sixty_four:.0}/s with 64. Medians of {rounds} rounds of {seconds} s each."
+    );
+    Ok(report)
+}
+
+async fn bare(seconds: u64) -> Result<(f64, f64)> {
+    let folder = tempfile::tempdir_in(target())?;
+    let program = target().join("release/examples/bare_loop");
+    let output = Command::new(program).arg(seconds.to_string()).arg(folder.path().join("bare.db")).output().await?;
+    let printed: Value = serde_json::from_slice(&output.stdout).context("the bare loop printed no JSON")?;
+    let figure = |name: &str| printed[name].as_f64().context("the bare loop lacks a figure");
+    Ok((figure("one_per_commit")?, figure("sixty_four_per_commit")?))
+}
+
+async fn measure(clients: usize, time: Duration) -> Result<Measured> {
+    let service = Service::start(false).await?;
+    load(&service, clients, Duration::from_millis(500), u64::MAX / 2).await?; // warms the connections and the statements
+    let before = Counters::read(&service).await?;
+    let started = Instant::now();
+    let times = load(&service, clients, time, u64::MAX / 2).await?;
+    let rate = times.len() as f64 / started.elapsed().as_secs_f64();
+    let after = Counters::read(&service).await?;
+    service.stop().await?;
+    let percentile = |share: f64| times[((times.len() - 1) as f64 * share) as usize].as_secs_f64() * 1_000.0;
+    Ok(Measured {
+        rate,
+        p50: percentile(0.50),
+        p99: percentile(0.99),
+        members: (after.members - before.members) / (after.commits - before.commits),
+        in_commits: (after.syncing - before.syncing) / (after.writing - before.writing),
+    })
+}
+
+struct Counters {
+    commits: f64,
+    members: f64,
+    writing: f64,
+    syncing: f64,
+}
+
+impl Counters {
+    async fn read(service: &Service) -> Result<Self> {
+        Ok(Self {
+            commits: service.metric("overture_commit_members_count").await?,
+            members: service.metric("overture_commit_members_sum").await?,
+            writing: service.metric("overture_commit_seconds_sum").await?,
+            syncing: service.metric("overture_commit_sync_seconds_sum").await?,
+        })
+    }
+}
+
+fn median(figures: &[f64]) -> f64 {
+    let mut sorted = figures.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    sorted[sorted.len() / 2]
+}

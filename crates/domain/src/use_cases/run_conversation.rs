@@ -180,10 +180,10 @@ impl RunConversation {
                 Either::Right(_) => match self.deliveries.renew_lease(message, attempt.number, LEASE).await {
                     Ok(true) => {}
                     Ok(false) => {
-                        tracing::warn!(message_id = %message, attempt = attempt.number, "an attempt lost its lease while it was sending")
+                        tracing::warn!(message_id = %message, attempt = attempt.number, "an attempt lost its lease while it was sending");
                     }
                     Err(error) => {
-                        tracing::warn!(message_id = %message, attempt = attempt.number, %error, "a lease was not renewed")
+                        tracing::warn!(message_id = %message, attempt = attempt.number, %error, "a lease was not renewed");
                     }
                 },
             }

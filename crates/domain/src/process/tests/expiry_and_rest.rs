@@ -2,9 +2,9 @@
 
 use super::*;
 
-fn woken(process: ConversationProcess) -> Effect {
+fn woken(process: &ConversationProcess) -> Effect {
     let (after, effect) = process.clone().step(Event::Woken, NOW);
-    assert_eq!(after, process, "looking changes nothing");
+    assert_eq!(after, *process, "looking changes nothing");
     effect
 }
 
@@ -44,42 +44,42 @@ fn the_unclear_attempt_of_another_message_does_not_make_an_expired_one_unconfirm
 #[test]
 fn due_messages_are_delivered_in_their_order_and_no_other_is() {
     let later = PendingMessage { next_attempt_at: NOW.plus(Duration::from_millis(1)), ..pending(2) };
-    assert_eq!(woken(process(vec![pending(3), later, pending(1)])), Effect::Deliver(vec![message(3), message(1)]));
+    assert_eq!(woken(&process(vec![pending(3), later, pending(1)])), Effect::Deliver(vec![message(3), message(1)]));
 }
 
 #[test]
 fn a_conversation_rests_until_its_next_message_is_due() {
     let in_ = |duration| PendingMessage { next_attempt_at: NOW.plus(duration), ..pending(1) };
-    assert_eq!(woken(process(vec![in_(3 * MINUTE), in_(MINUTE)])), Effect::Rest(MINUTE));
+    assert_eq!(woken(&process(vec![in_(3 * MINUTE), in_(MINUTE)])), Effect::Rest(MINUTE));
 }
 
 #[test]
 fn a_rest_ends_where_the_time_of_a_message_ends() {
     let short =
         PendingMessage { next_attempt_at: NOW.plus(5 * MINUTE), deliver_by: NOW.plus(2 * MINUTE), ..pending(1) };
-    assert_eq!(woken(process(vec![short])), Effect::Rest(2 * MINUTE));
+    assert_eq!(woken(&process(vec![short])), Effect::Rest(2 * MINUTE));
 }
 
 #[test]
 fn a_message_whose_time_has_ended_is_due_whatever_its_next_attempt() {
     let over = PendingMessage { next_attempt_at: NOW.plus(MINUTE), deliver_by: NOW, ..pending(1) };
-    assert_eq!(woken(process(vec![over])), Effect::Deliver(vec![message(1)]));
+    assert_eq!(woken(&process(vec![over])), Effect::Deliver(vec![message(1)]));
 }
 
 #[test]
 fn an_attempt_under_way_is_looked_at_at_once() {
     let sending =
         PendingMessage { status: MessageStatus::Sending, next_attempt_at: NOW.plus(MINUTE), attempts: 1, ..pending(1) };
-    assert_eq!(woken(process(vec![sending])), Effect::Deliver(vec![message(1)]));
+    assert_eq!(woken(&process(vec![sending])), Effect::Deliver(vec![message(1)]));
 }
 
 #[test]
 fn a_held_message_waits_for_the_end_of_its_time_only() {
     let held = PendingMessage { status: MessageStatus::Held, ..pending(1) };
-    assert_eq!(woken(process(vec![held])), Effect::Rest(10 * MINUTE));
+    assert_eq!(woken(&process(vec![held])), Effect::Rest(10 * MINUTE));
 }
 
 #[test]
 fn a_conversation_without_open_messages_is_finished() {
-    assert_eq!(woken(process(vec![])), Effect::Finish);
+    assert_eq!(woken(&process(vec![])), Effect::Finish);
 }

@@ -13,6 +13,7 @@ use crate::ports::{
 };
 use crate::time::Timestamp;
 use crate::values::{DisplayName, EmailAddress, PhoneNumber};
+use std::fmt::Display;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use uuid::Uuid;
@@ -69,7 +70,7 @@ pub(super) fn world() -> World {
     world
 }
 
-pub(super) fn some(text: impl ToString) -> Option<String> {
+pub(super) fn some(text: impl Display + Copy) -> Option<String> {
     Some(text.to_string())
 }
 

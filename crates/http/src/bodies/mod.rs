@@ -1,0 +1,12 @@
+//! Bodies: what is read from requests and shown in answers. Each has its own type; domain types know no JSON.
+
+mod compose;
+mod contact;
+mod conversation;
+mod message;
+mod words;
+
+pub(crate) use compose::{AgentBody, ComposeAnswer, ComposeBody};
+pub(crate) use contact::{ContactBody, Supplied};
+pub(crate) use conversation::{AttentionBody, ConversationBody};
+pub(crate) use message::{MessageBody, MessageErrorBody, MessagePage};

@@ -1,0 +1,61 @@
+//! The OpenAPI 3.1 document, made from the handlers and bodies of this crate.
+
+use crate::bodies::{
+    AgentBody, AttentionBody, ComposeAnswer, ComposeBody, ContactBody, ConversationBody, MessageBody, MessageErrorBody,
+    MessagePage,
+};
+use crate::endpoints::healthz::Healthy;
+use crate::endpoints::readyz::Ready;
+use crate::endpoints::{compose, conversation, healthz, messages, readyz};
+use crate::failure::FailureBody;
+use utoipa::openapi::schema::{AdditionalProperties, Schema};
+use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
+use utoipa::openapi::{OpenApi as Tree, RefOr};
+use utoipa::{Modify, OpenApi};
+
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "Overture",
+        description = "Overture opens conversations: one call finds or makes the contact, stores the conversation, and delivers its \
+            first message by email, SMS or WhatsApp.\n\nEvery answer carries `X-Request-Id`. Every failure is a JSON object with \
+            `error`, a sentence that says what to do, and `code`, a stable word for programs.",
+    ),
+    tags(
+        (name = "conversations", description = "Opening conversations and reading what became of them."),
+        (name = "operations", description = "For those who run the server."),
+    ),
+    paths(compose::compose, conversation::conversation, messages::messages, healthz::healthz, readyz::readyz),
+    components(schemas(
+        ComposeBody, AgentBody, ComposeAnswer, ConversationBody, AttentionBody, MessageBody, MessageErrorBody, MessagePage, ContactBody,
+        FailureBody, Healthy, Ready,
+    )),
+    modifiers(&Finish),
+)]
+struct Document;
+
+/// The document as pretty JSON.
+pub fn openapi() -> String {
+    #[expect(clippy::expect_used, reason = "the document holds only strings, numbers and maps with string keys")]
+    Document::openapi().to_pretty_json().expect("the document is JSON")
+}
+
+/// What the macros cannot say.
+struct Finish;
+
+impl Modify for Finish {
+    fn modify(&self, document: &mut Tree) {
+        let Some(components) = &mut document.components else { return };
+        let scheme = HttpBuilder::new()
+            .scheme(HttpAuthScheme::Bearer)
+            .description(Some("An API key: `ov_` and 43 letters and digits. `overture key create` makes one."))
+            .build();
+        components.security_schemes.insert("apiKey".into(), SecurityScheme::Http(scheme).into());
+        for name in ["ComposeRequest", "Agent"] {
+            if let Some(RefOr::T(Schema::Object(object))) = components.schemas.get_mut(name) {
+                // An unknown field is refused.
+                object.additional_properties = Some(Box::new(AdditionalProperties::FreeForm(false)));
+            }
+        }
+    }
+}

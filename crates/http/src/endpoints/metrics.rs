@@ -1,0 +1,42 @@
+//! `GET /metrics`: numbers for operators, in Prometheus' text format. Nothing personal, no ids.
+
+use crate::failure::Failure;
+use crate::state::State;
+use actix_web::http::header::CONTENT_TYPE;
+use actix_web::{HttpResponse, web};
+use metrics::gauge;
+use overture_domain::ports::Overview;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// How long counting rows may take before the numbers of the last time are shown.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+pub(crate) async fn metrics(state: web::Data<State>) -> Result<HttpResponse, Failure> {
+    let observatory = Arc::clone(&state.application.observatory);
+    let counted = state.run(async move {
+        match tokio::time::timeout(PATIENCE, observatory.overview()).await {
+            Ok(overview) => Ok(Some(overview?)),
+            Err(_) => Ok(None),
+        }
+    });
+    // Metrics are wanted most when the store is ill: what this process counted itself is shown in any case.
+    match counted.await {
+        Ok(Some(overview)) => record(&overview),
+        Ok(None) => tracing::debug!("counting rows took too long"),
+        Err(failure) => tracing::debug!(cause = failure.cause(), "counting rows failed"),
+    }
+    let text = (state.application.metrics)();
+    Ok(HttpResponse::Ok().insert_header((CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")).body(text))
+}
+
+#[expect(clippy::cast_precision_loss, reason = "gauges are floating point; counts stay far below 2^53")]
+fn record(overview: &Overview) {
+    for (status, count) in &overview.messages {
+        gauge!("overture_messages", "status" => status.as_str()).set(*count as f64);
+    }
+    gauge!("overture_wakeups").set(overview.wakeups as f64);
+    gauge!("overture_oldest_due_wakeup_seconds").set(overview.oldest_due_for.unwrap_or_default().as_secs_f64());
+    gauge!("overture_channels_in_error").set(overview.channels_in_error as f64);
+    gauge!("overture_conversations_asking_attention").set(overview.attention as f64);
+}

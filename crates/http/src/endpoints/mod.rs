@@ -1,0 +1,10 @@
+//! One file per endpoint: its handler and its page in the document.
+
+pub(crate) mod compose;
+pub(crate) mod conversation;
+pub(crate) mod docs;
+pub(crate) mod healthz;
+pub(crate) mod messages;
+pub(crate) mod metrics;
+pub(crate) mod openapi_json;
+pub(crate) mod readyz;

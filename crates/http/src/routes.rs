@@ -1,0 +1,83 @@
+//! Every path of this server, public and administrative, and what other paths and methods are told.
+
+use crate::Code;
+use crate::endpoints::compose::compose;
+use crate::endpoints::conversation::conversation;
+use crate::endpoints::docs;
+use crate::endpoints::healthz::healthz;
+use crate::endpoints::messages::messages;
+use crate::endpoints::metrics::metrics;
+use crate::endpoints::openapi_json::openapi_json;
+use crate::endpoints::readyz::{readyz, readyz_for_operators};
+use crate::failure::Failure;
+use actix_web::web::{self, ServiceConfig};
+use actix_web::{FromRequest, Route};
+use actix_web::{Handler, HttpResponse, Resource, Responder, guard};
+
+/// Which paths a listener has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Listener {
+    /// The API, its documentation and plain readiness.
+    Public,
+    /// Metrics and readiness part by part.
+    Admin,
+    /// Both, on a loopback address.
+    Both,
+}
+
+impl Listener {
+    pub(crate) fn routes(self, config: &mut ServiceConfig) {
+        match self {
+            Self::Public => public(config, reading("/readyz", readyz)),
+            Self::Both => {
+                public(config, reading("/readyz", readyz_for_operators));
+                config.service(reading("/metrics", metrics));
+            }
+            Self::Admin => {
+                config
+                    .service(reading("/healthz", healthz))
+                    .service(reading("/readyz", readyz_for_operators))
+                    .service(reading("/metrics", metrics));
+            }
+        }
+    }
+}
+
+fn public(config: &mut ServiceConfig, ready: Resource) {
+    config
+        // Before the conversation: "compose" is no id.
+        .service(only("/api/conversations/compose", web::post().to(compose), "POST"))
+        .service(reading("/api/conversations/{id}", conversation))
+        .service(reading("/api/conversations/{id}/messages", messages))
+        .service(reading("/healthz", healthz))
+        .service(ready)
+        .service(reading("/openapi.json", openapi_json))
+        .service(reading("/docs", docs::page))
+        .service(reading("/docs/", docs::page))
+        .service(reading("/docs/{file}", docs::file));
+}
+
+fn reading<F, Args>(path: &str, handler: F) -> Resource
+where
+    F: Handler<Args>,
+    Args: FromRequest + 'static,
+    F::Output: Responder + 'static,
+{
+    let route = web::route().guard(guard::Any(guard::Get()).or(guard::Head())).to(handler);
+    only(path, route, "GET, HEAD")
+}
+
+/// A path with one route; other methods learn which there are.
+fn only(path: &str, route: Route, methods: &'static str) -> Resource {
+    web::resource(path).route(route).default_service(web::to(move || async move {
+        Err::<HttpResponse, _>(
+            Failure::new(Code::MethodNotAllowed, format!("This path does not have that method. It has {methods}."))
+                .allow(methods),
+        )
+    }))
+}
+
+/// What every other path is told.
+pub(crate) async fn nowhere() -> Result<HttpResponse, Failure> {
+    Err(Failure::new(Code::RouteNotFound, "There is no such path. The paths are listed in /openapi.json."))
+}

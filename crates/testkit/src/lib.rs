@@ -8,6 +8,7 @@ mod ids;
 mod memory;
 mod sender;
 mod starter;
+pub mod store_contract;
 mod waiting;
 
 pub use clock::{BEGINNING, TestClock};

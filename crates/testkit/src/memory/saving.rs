@@ -1,6 +1,6 @@
 //! Keeping a change of a conversation's process: all of it, by compare-and-set, or nothing.
 
-use super::tables::{LateOutcome, Tables};
+use super::tables::{LateOutcome, MessageRow, Tables};
 use overture_domain::entities::{AttemptOutcome, ChannelFault, ChannelState, MessageStatus};
 use overture_domain::ids::{ChannelId, ConversationId};
 use overture_domain::ports::{AttemptChange, ChannelChange, MessageChange, ProcessChange, SaveError, Saved};
@@ -15,7 +15,7 @@ impl Tables {
         }
         let ProcessChange { message, attempt, channel, at, .. } = change;
         if let Some(attempt) = attempt {
-            let current = self.messages.get(&message.id).and_then(|row| row.under_way());
+            let current = self.messages.get(&message.id).and_then(MessageRow::under_way);
             if current != Some(attempt.number) {
                 self.late.push(LateOutcome { message_id: message.id, attempt, at });
                 return Ok(Saved::Late);

@@ -1,0 +1,240 @@
+//! What every store owes, as tests: one behaviour per function, run by `store_contract!` on each adapter, so that a
+//! failure reads `sqlite::the_same_key_twice_is_one_conversation`.
+//!
+//! A store's time cannot be set where it is a real database. So the suite never sets it: what must last is given an
+//! hour, what must end is given a millisecond and looked at until it has ended.
+//!
+//! Refuses to look behind the ports: a table's shape is its adapter's own business.
+#![expect(clippy::expect_used, clippy::panic, reason = "a contract is kept or the test panics")]
+
+pub mod attempts;
+pub mod contacts;
+pub mod faults;
+pub mod opening;
+pub mod racing;
+pub mod reading;
+pub mod registers;
+pub mod repeating;
+pub mod saving;
+mod stage;
+pub mod tenancy;
+pub mod wakeups;
+
+pub use stage::{Place, Stage};
+
+use async_trait::async_trait;
+use overture_domain::ports::{
+    ApiKeyRepo, ChannelRepo, ContactRepo, ConversationRepo, DeliveryRepo, Observatory, RetentionRepo, TenantRepo,
+    WakeupQueue,
+};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Every port of one store.
+#[derive(Clone)]
+#[expect(missing_docs, reason = "each is named after its port")]
+pub struct StorePorts {
+    pub contacts: Arc<dyn ContactRepo>,
+    pub channels: Arc<dyn ChannelRepo>,
+    pub conversations: Arc<dyn ConversationRepo>,
+    pub deliveries: Arc<dyn DeliveryRepo>,
+    pub keys: Arc<dyn ApiKeyRepo>,
+    pub tenants: Arc<dyn TenantRepo>,
+    pub wakeups: Arc<dyn WakeupQueue>,
+    pub retention: Arc<dyn RetentionRepo>,
+    pub observatory: Arc<dyn Observatory>,
+}
+
+impl StorePorts {
+    /// The ports of a store that implements them all.
+    pub fn of<S>(store: &S) -> Self
+    where
+        S: ContactRepo + ChannelRepo + ConversationRepo + DeliveryRepo + ApiKeyRepo,
+        S: TenantRepo + WakeupQueue + RetentionRepo + Observatory + Clone + 'static,
+    {
+        let store = Arc::new(store.clone());
+        Self {
+            contacts: store.clone(),
+            channels: store.clone(),
+            conversations: store.clone(),
+            deliveries: store.clone(),
+            keys: store.clone(),
+            tenants: store.clone(),
+            wakeups: store.clone(),
+            retention: store.clone(),
+            observatory: store,
+        }
+    }
+}
+
+/// A store under test. It lives as long as its test.
+#[async_trait]
+pub trait StoreHarness: Send + Sync + 'static {
+    /// A store of its own: ready, empty, shared with no other test.
+    async fn empty() -> Self
+    where
+        Self: Sized;
+
+    /// Its ports.
+    fn ports(&self) -> StorePorts;
+
+    /// The ports of the same store as a process finds it that starts now, after this one was killed.
+    async fn reopened(&self) -> StorePorts;
+
+    /// Lets a millisecond or a few of the store's time pass. A store with a clock of its own moves that.
+    async fn pass_time(&self) {
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
+}
+
+/// Runs the contract of stores on a harness (a type in scope that implements `StoreHarness`), in a module of tests.
+#[macro_export]
+macro_rules! store_contract {
+    (@each $harness:ty; $($room:ident: $($behaviour:ident)+;)+) => {$($(
+        #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+        async fn $behaviour() {
+            let stage = $crate::store_contract::Stage::set::<$harness>().await;
+            $crate::store_contract::$room::$behaviour(&stage).await;
+        }
+    )+)+};
+    ($module:ident, $harness:ty) => {
+        mod $module {
+            use super::*;
+
+            $crate::store_contract!(@each $harness;
+                opening:
+                    what_was_opened_can_be_read
+                    what_people_wrote_comes_back_byte_for_byte
+                    both_kinds_of_author_come_back
+                    messages_go_to_the_address_that_was_composed_whatever_the_contact_says
+                    the_time_of_a_message_is_counted_from_the_commit
+                    a_new_wakeup_belongs_to_the_process_that_opens
+                    a_wakeup_claimed_at_birth_comes_free_when_its_claim_ends
+                    what_was_opened_is_there_after_a_restart
+                    opening_again_with_the_same_ids_writes_once;
+                contacts:
+                    a_taken_address_makes_no_second_contact_and_writes_nothing
+                    another_spelling_is_the_same_address
+                    of_two_addresses_one_taken_is_enough_to_write_neither
+                    one_contact_is_found_by_each_of_its_addresses
+                    using_a_contact_as_it_is_leaves_its_version
+                    a_contact_that_changed_meanwhile_is_not_used
+                    a_contact_that_is_not_there_is_not_used
+                    a_contact_gains_an_address_and_a_version
+                    a_gained_address_comes_after_the_primary_one
+                    an_address_of_somebody_else_is_not_gained_and_nothing_is_written
+                    an_empty_name_is_filled
+                    a_name_is_never_overwritten;
+                repeating:
+                    the_record_of_a_request_is_found_with_its_notices
+                    the_same_key_twice_is_one_conversation
+                    a_refused_opening_leaves_its_key_free
+                    a_key_is_free_again_when_its_time_has_passed
+                    an_unknown_outcome_asked_again_with_its_key_is_known
+                    one_key_in_two_tenants_is_two_requests
+                    only_records_whose_time_has_passed_are_swept
+                    a_sweep_takes_no_more_than_its_batch;
+                racing:
+                    of_many_opens_to_one_new_address_one_makes_the_contact
+                    of_many_opens_with_one_key_one_is_kept
+                    many_opens_at_once_are_all_kept
+                    a_member_that_loses_spoils_no_other
+                    a_contact_may_be_used_by_many_at_once
+                    of_many_who_change_one_contact_one_does
+                    crossed_pairs_of_addresses_never_make_twins
+                    the_same_opening_many_times_at_once_is_one;
+                tenancy:
+                    a_conversation_of_another_tenant_does_not_exist
+                    a_message_of_another_tenant_does_not_exist
+                    a_contact_of_another_tenant_does_not_exist
+                    a_contact_of_another_tenant_cannot_be_used
+                    one_address_in_two_tenants_is_two_contacts
+                    a_place_of_another_tenant_does_not_exist
+                    a_channel_of_another_tenant_is_neither_listed_nor_switched
+                    a_key_of_another_tenant_is_neither_listed_nor_revoked
+                    a_workspace_of_another_tenant_is_not_listed;
+                reading:
+                    what_does_not_exist_is_absent_and_no_error
+                    messages_are_read_after_a_position
+                    the_newest_messages_come_first_and_no_more_than_asked
+                    the_overview_counts_what_is_there
+                    a_store_that_works_answers;
+                attempts:
+                    a_fresh_message_may_be_attempted_at_once
+                    while_an_attempt_lives_nobody_else_begins_one
+                    of_many_who_begin_at_once_one_may_send
+                    an_attempt_whose_lease_ran_out_is_named_and_nothing_is_written
+                    a_message_whose_time_has_passed_is_not_attempted
+                    an_attempt_under_way_counts_more_than_the_end_of_its_time
+                    a_lease_that_ran_out_counts_more_than_the_end_of_its_time
+                    a_message_waits_for_its_next_attempt
+                    the_end_of_its_time_counts_more_than_its_next_attempt
+                    a_message_that_is_settled_or_unknown_has_nothing_to_send
+                    a_second_attempt_has_the_next_number_and_sends_the_same
+                    beginning_an_attempt_does_not_move_the_conversation
+                    a_message_of_a_channel_that_is_switched_off_waits
+                    the_end_of_its_time_counts_more_than_a_channel_that_waits
+                    renewing_a_lease_prolongs_it
+                    a_lease_that_just_ran_out_can_still_be_renewed
+                    an_older_attempt_renews_nothing
+                    an_attempt_that_ended_renews_nothing;
+                saving:
+                    a_change_decided_on_an_old_version_writes_nothing
+                    a_sent_message_shows_when_and_as_what
+                    a_failed_message_shows_why_and_asks_for_attention
+                    attention_and_error_are_cleared_when_the_change_says_so
+                    what_ended_settled_is_not_loaded_again
+                    the_next_attempt_is_dated_by_the_database
+                    attempts_are_read_first_to_last_with_what_they_ran_into
+                    an_attempt_ends_once
+                    an_outcome_of_an_older_attempt_is_late
+                    a_late_outcome_changes_nothing_else
+                    that_an_attempt_was_unclear_is_remembered
+                    a_change_without_attempt_leaves_the_attempts_alone
+                    of_many_changes_of_one_version_one_is_kept;
+                faults:
+                    a_faulty_channel_is_in_error_and_says_why
+                    a_fault_that_lasts_keeps_the_time_it_was_first_seen
+                    messages_of_a_faulty_channel_wait_until_it_may_be_probed
+                    one_message_at_a_time_probes_a_faulty_channel
+                    a_probe_that_keeps_its_lease_keeps_others_waiting
+                    a_probe_that_vanished_makes_room_for_another
+                    a_probe_that_learned_nothing_makes_room_for_another
+                    a_channel_that_works_again_is_active_without_fault
+                    conversations_that_waited_are_woken_when_their_channel_works
+                    messages_that_met_the_fault_are_due_when_their_channel_works
+                    a_fault_leaves_other_channels_alone;
+                wakeups:
+                    a_due_wakeup_is_claimed_once
+                    a_claim_that_ended_can_be_claimed_again
+                    a_claim_that_is_kept_stays
+                    a_wakeup_that_is_gone_cannot_be_kept
+                    a_settled_wakeup_is_gone
+                    settling_an_older_wake_leaves_the_newer_one_and_it_is_due
+                    a_claim_with_a_newer_wake_cannot_be_kept
+                    a_new_wake_is_newer_than_one_that_was_settled
+                    a_resting_wakeup_comes_again_and_not_before_its_time
+                    a_rest_ends_at_once_if_a_newer_wake_came
+                    a_wakeup_that_could_not_be_started_comes_again_with_its_tries_counted
+                    the_oldest_due_wakeup_is_claimed_first
+                    no_more_than_the_limit_is_claimed
+                    it_is_said_when_the_next_wakeup_is_due
+                    no_two_claimers_get_the_same_wakeup
+                    wakeups_are_there_after_a_restart;
+                registers:
+                    tenants_and_workspaces_are_listed_oldest_first
+                    a_workspace_needs_its_tenant
+                    a_place_is_found_with_its_channel
+                    a_channel_of_another_workspace_is_not_in_this_place
+                    a_channel_comes_back_as_it_was_added
+                    a_channel_needs_its_workspace
+                    channels_are_listed_oldest_first_by_workspace_or_all
+                    settings_and_secrets_come_back_exactly
+                    a_channel_is_switched_off_and_on
+                    a_key_is_found_by_its_digest_with_all_it_may_do
+                    keys_are_listed_newest_first
+                    a_revoked_key_says_since_when_and_keeps_the_first_time;
+            );
+        }
+    };
+}

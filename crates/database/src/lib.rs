@@ -13,6 +13,8 @@ mod messages;
 mod migrations;
 mod observatory;
 mod open;
+#[cfg(test)]
+mod reading_cost;
 mod rows;
 mod save_change;
 mod seal;

@@ -29,7 +29,8 @@ async fn every_column_is_named_in_the_page_about_data_and_every_table_there_exis
         assert!(section.contains(&format!("`{column}`")), "docs/data.md does not name {table}.{column}");
         tables.insert(table);
     }
-    let described: BTreeSet<String> = page.split("\n## ").skip(1).filter_map(|section| section.lines().next()).map(str::to_owned).collect();
+    let described: BTreeSet<String> =
+        page.split("\n## ").skip(1).filter_map(|section| section.lines().next()).map(str::to_owned).collect();
     assert_eq!(described, tables);
 }
 

@@ -1,0 +1,183 @@
+//! What a compose costs the database must not grow with what is stored. Measured, not believed: SQLite's own count of
+//! executed instructions, on the connections that do the work, planner settings at their defaults.
+
+use crate::{Database, DatabaseOptions};
+use overture_domain::entities::{
+    Address, Author, Channel, ChannelKind, ChannelSettings, ChannelState, KeyDigest, OnUnclear, Recipient, Transport,
+};
+use overture_domain::ids::{ApiKeyId, ChannelId, ContactId, ConversationId, MessageId, TenantId, Version, WorkspaceId};
+use overture_domain::ports::{
+    ApiKeyRepo, Begun, ChannelRepo, ContactChoice, ContactRepo, ConversationRepo, DeliveryRepo, IdempotencyRecord,
+    KeyedHash, OpenConversation, StartOrder, Tenant, TenantRepo, WakeupQueue, WantedContact, Workspace,
+};
+use overture_domain::time::Timestamp;
+use overture_domain::values::{Content, DeliverWithin, EmailAddress};
+use sea_orm::{ConnectionTrait, DatabaseConnection};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+use uuid::Uuid;
+
+const NOW: Timestamp = Timestamp::from_millis(1_700_000_000_000);
+
+#[tokio::test]
+async fn composing_and_delivering_reads_as_much_at_a_thousand_conversations_as_at_a_hundred_thousand() {
+    let folder = tempfile::tempdir().unwrap();
+    let url = format!("sqlite:{}", folder.path().join("overture.db").display());
+    let database = Database::open(DatabaseOptions { url, secrets_key: [1; 32], readers: 1 }).await.unwrap();
+    database.migrate().await.unwrap();
+    let place = Place::make(&database).await;
+    place.fill(&database, 1_000).await;
+    let few = place.one_message(&database, 1).await;
+    place.fill(&database, 99_000).await;
+    let many = place.one_message(&database, 2).await;
+
+    for ((what, few), (_, many)) in few.iter().zip(&many) {
+        // A deeper tree takes the same instructions; what may differ is a balancing insert.
+        assert!(*many <= few + few / 20, "{what} took {few} steps at 1,000 conversations and {many} at 100,000");
+    }
+}
+
+/// Counts every instruction that a connection executes, or no longer does.
+async fn count(connection: &DatabaseConnection, steps: Option<&Arc<AtomicU64>>) {
+    let mut connection = connection.get_sqlite_connection_pool().acquire().await.unwrap();
+    let mut handle = connection.lock_handle().await.unwrap();
+    match steps.cloned() {
+        Some(steps) => handle.set_progress_handler(1, move || {
+            steps.fetch_add(1, Ordering::Relaxed);
+            true
+        }),
+        None => handle.remove_progress_handler(),
+    }
+}
+
+struct Place {
+    tenant: TenantId,
+    workspace: WorkspaceId,
+    channel: ChannelId,
+}
+
+impl Place {
+    async fn make(database: &Database) -> Self {
+        let place = Self {
+            tenant: TenantId::from_uuid(Uuid::from_u128(1)),
+            workspace: WorkspaceId::from_uuid(Uuid::from_u128(2)),
+            channel: ChannelId::from_uuid(Uuid::from_u128(3)),
+        };
+        let Self { tenant, workspace, channel } = place;
+        database.add_tenant(&Tenant { id: tenant, name: "t".into(), created_at: NOW }).await.unwrap();
+        database
+            .add_workspace(&Workspace { id: workspace, tenant_id: tenant, name: "w".into(), created_at: NOW })
+            .await
+            .unwrap();
+        let row = Channel {
+            id: channel,
+            tenant_id: tenant,
+            workspace_id: workspace,
+            name: "c".into(),
+            kind: ChannelKind::Email,
+            transport: Transport::Sandbox,
+            state: ChannelState::Active,
+            enabled: true,
+            on_unclear: OnUnclear::Resend,
+            fault: None,
+            message_id_domain: Some("example.com".into()),
+            version: Version::FIRST,
+            created_at: NOW,
+        };
+        ChannelRepo::add(database, &row, &ChannelSettings::default()).await.unwrap();
+        place
+    }
+
+    /// Stores conversations that rest, with a contact, an idempotency record and a wakeup each.
+    async fn fill(&self, database: &Database, count: u32) {
+        let numbers = format!("WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {count})");
+        let [tenant, workspace, channel] = [self.tenant.as_uuid(), self.workspace.as_uuid(), self.channel.as_uuid()]
+            .map(|id| format!("x'{}'", id.simple()));
+        let statements = [
+            format!("CREATE TEMP TABLE fresh AS {numbers} SELECT i, randomblob(16) AS contact, randomblob(16) AS conversation, randomblob(16) AS message FROM n"),
+            format!("INSERT INTO contacts SELECT contact, {tenant}, 'Jan', 1, 0 FROM fresh"),
+            format!("INSERT INTO contact_addresses SELECT {tenant}, 'email', hex(contact) || '@example.com', 'x', contact, 1, 0 FROM fresh"),
+            format!(
+                "INSERT INTO conversations SELECT conversation, {tenant}, {workspace}, {channel}, contact, 'awaiting_contact', 1, NULL, NULL, NULL, \
+                 'Subject', 'Preview', 0, 'email', hex(contact) || '@example.com', 'x', NULL, 3, 0, 0 FROM fresh"
+            ),
+            "INSERT INTO messages (id, conversation_id, direction, content, status, attempts, unclear, next_attempt_at, deliver_by, created_at) \
+             SELECT message, conversation, 'outbound', 'Hello', 'sent', 1, 0, 0, 0, i FROM fresh"
+                .to_owned(),
+            format!("INSERT INTO idempotency_records SELECT {tenant}, randomblob(32), randomblob(32), conversation, '', 9e15 FROM fresh"),
+            format!("INSERT INTO wakeups SELECT conversation, {workspace}, {channel}, 1, 9e15, 0, 0 FROM fresh"),
+            "DROP TABLE fresh".to_owned(),
+        ];
+        for statement in statements {
+            database.writing.execute_unprepared(&statement).await.unwrap();
+        }
+    }
+
+    /// Composes and delivers one message through every statement of the path; the instructions each took.
+    async fn one_message(&self, database: &Database, number: u128) -> Vec<(&'static str, u64)> {
+        let steps = Arc::new(AtomicU64::new(0));
+        count(&database.readers, Some(&steps)).await;
+        count(&database.writing, Some(&steps)).await;
+        let mut taken = Vec::new();
+        let mut note = |what| taken.push((what, steps.swap(0, Ordering::Relaxed)));
+        let [conversation_id, message_id] = [
+            ConversationId::from_uuid(Uuid::from_u128(number * 100)),
+            ConversationId::from_uuid(Uuid::from_u128(number * 100 + 1)),
+        ];
+        let message_id = MessageId::from_uuid(message_id.as_uuid());
+        let email = EmailAddress::parse(&format!("new-{number}@example.com")).unwrap();
+        let key = KeyedHash([u8::try_from(number).unwrap(); 32]);
+        ApiKeyRepo::find(database, &KeyDigest([9; 32])).await.unwrap();
+        note("finding a key");
+        database.earlier(self.tenant, &key).await.unwrap();
+        note("looking for an earlier request");
+        database.place(self.tenant, Some(self.workspace), Some(self.channel)).await.unwrap();
+        note("finding workspace and channel");
+        database
+            .matching(self.tenant, &WantedContact { email: Some(email.clone()), ..WantedContact::default() })
+            .await
+            .unwrap();
+        note("finding the contact");
+        let opening = OpenConversation {
+            tenant_id: self.tenant,
+            workspace_id: self.workspace,
+            channel_id: self.channel,
+            conversation_id,
+            message_id,
+            contact: ContactChoice::Create {
+                id: ContactId::from_uuid(Uuid::from_u128(number * 100 + 2)),
+                name: None,
+                addresses: vec![Address::Email(email.clone())],
+            },
+            recipient: Recipient { address: Address::Email(email), name: None },
+            subject: None,
+            preview: "Hello".into(),
+            content: Content::parse("Hello").unwrap().unwrap(),
+            author: Author::Key(ApiKeyId::from_uuid(Uuid::from_u128(5))),
+            wire_message_id: None,
+            deliver_within: DeliverWithin::from_millis(60_000),
+            notices: vec![],
+            idempotency: Some(IdempotencyRecord { key, body: key, keep_for: Duration::from_secs(60) }),
+            claimed_for: Duration::from_secs(30),
+            created_at: NOW,
+        };
+        database.open(opening).await.unwrap();
+        note("opening");
+        database.load(conversation_id).await.unwrap();
+        note("loading the process");
+        assert!(matches!(
+            database.begin_attempt(message_id, Duration::from_secs(15)).await.unwrap(),
+            Begun::Attempt(_)
+        ));
+        note("beginning an attempt");
+        database.claim(10, Duration::from_secs(1)).await.unwrap();
+        note("looking for due wakeups");
+        let order = StartOrder { conversation_id, workspace_id: self.workspace, generation: 1, tries: 0 };
+        database.settle(&order).await.unwrap();
+        note("settling a wakeup");
+        count(&database.readers, None).await;
+        count(&database.writing, None).await;
+        taken
+    }
+}

@@ -1,2 +1,92 @@
-//! Overture.
-fn main() {}
+//! `overture`: reads the command line and the configuration, runs one command, and tells a person what went wrong.
+//! Owns the runtime, the wiring and everything that only a process has; refuses rules of its own.
+
+mod background;
+mod cli;
+mod commands;
+mod config;
+#[cfg(debug_assertions)]
+mod crash;
+mod failure;
+mod mail_server;
+mod maker;
+mod printer;
+mod readiness;
+mod samples;
+mod secret_key;
+mod store;
+mod system;
+mod telemetry;
+mod terminal;
+mod wiring;
+
+use crate::cli::Command;
+use crate::config::Settings;
+use crate::failure::Failure;
+use crate::printer::{Answer, Printer};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// The variable that names a configuration file where the command line does not.
+const CONFIG_VARIABLE: &str = "OVERTURE_CONFIG";
+
+fn main() -> ExitCode {
+    let (cli, named) = match cli::read(std::env::args_os()) {
+        Ok(read) => read,
+        Err(error) => return refused(&error),
+    };
+    let printer = Printer::new(cli.json);
+    let environment: Vec<_> = std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+        .collect();
+    let file = named.or_else(|| std::env::var_os(CONFIG_VARIABLE).filter(|path| !path.is_empty()).map(PathBuf::from));
+    let loaded = Settings::load(file.as_deref(), &environment);
+    warn_of_misspelt(&environment);
+
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return told(printer, &Failure::new(format!("The runtime cannot start: {error}"))),
+    };
+    let ended = runtime.block_on(commands::run(cli.command.unwrap_or(Command::Dev), loaded, printer));
+    // What still blocks a thread (a file, a name that is being resolved) is not waited for.
+    runtime.shutdown_background();
+    match ended {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => told(printer, &failure),
+    }
+}
+
+/// What clap says: help and version are answers, everything else is a wrong command line.
+fn refused(error: &clap::Error) -> ExitCode {
+    // Where standard output or error is closed, nobody is left to be told.
+    let _ = error.print();
+    if !error.use_stderr() {
+        return ExitCode::SUCCESS;
+    }
+    if std::env::args_os().any(|argument| argument == "--json") {
+        let first = error.to_string();
+        let sentence = first.lines().next().unwrap_or_default().trim_start_matches("error: ").to_owned();
+        Printer::new(true).answer(&Answer::new(Failure::usage(sentence).json(), ""));
+    }
+    ExitCode::from(2)
+}
+
+fn told(printer: Printer, failure: &Failure) -> ExitCode {
+    eprintln!("{failure}");
+    if printer.is_json() {
+        printer.answer(&Answer::new(failure.json(), ""));
+    }
+    failure.exit_code()
+}
+
+/// Names variables that look like keys but are not read.
+fn warn_of_misspelt(environment: &[(String, String)]) {
+    for (name, _) in environment {
+        if let Some(key) = config::meant_by_variable(name) {
+            eprintln!(
+                "{name} is not read: sections are separated by two underscores. Did you mean {}?",
+                config::variable(key.name)
+            );
+        }
+    }
+}

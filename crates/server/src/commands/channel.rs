@@ -1,0 +1,137 @@
+//! `overture channel add|list`.
+
+use super::{Context, readable, the_tenant};
+use crate::cli::{ChannelArgs, ChannelCommand, OfTenant};
+use crate::failure::Failure;
+use crate::maker::{Maker, NewChannel};
+use crate::printer::{Answer, table};
+use overture_database::Database;
+use overture_domain::entities::Channel;
+use overture_domain::ids::{TenantId, WorkspaceId};
+use overture_domain::ports::{ChannelRepo, TenantRepo};
+use serde_json::{Value, json};
+use std::io::Read;
+
+pub(super) async fn run(context: &Context, command: ChannelCommand) -> Result<Answer, Failure> {
+    match command {
+        ChannelCommand::Add(arguments) => add(context, &arguments).await,
+        ChannelCommand::List { workspace, of } => list(&context.open().await?, workspace, of).await,
+    }
+}
+
+async fn add(context: &Context, arguments: &ChannelArgs) -> Result<Answer, Failure> {
+    let settings = read_settings(&arguments.config)?;
+    let database = context.open().await?;
+    let tenant = owner(&database, arguments.workspace, arguments.of).await?;
+    let new = NewChannel {
+        tenant,
+        workspace: arguments.workspace,
+        kind: arguments.kind,
+        transport: arguments.transport,
+        name: &arguments.name,
+        settings: &settings,
+    };
+    let id = Maker::on(&database).channel(new).await?;
+    Ok(Answer::new(json!({ "channelId": id.to_string() }), id.to_string()))
+}
+
+/// Whose workspace it is.
+async fn owner(tenants: &dyn TenantRepo, workspace: WorkspaceId, of: OfTenant) -> Result<TenantId, Failure> {
+    for tenant in readable(tenants, of).await? {
+        if tenants.workspaces(tenant).await?.iter().any(|own| own.id == workspace) {
+            return Ok(tenant);
+        }
+    }
+    Err(Failure::new(format!("There is no workspace {workspace}"))
+        .remedy("`overture workspace list` shows those there are."))
+}
+
+async fn list(database: &Database, workspace: Option<WorkspaceId>, of: OfTenant) -> Result<Answer, Failure> {
+    let tenant = match workspace {
+        Some(workspace) => owner(database, workspace, of).await?,
+        None => the_tenant(database, of).await?.id,
+    };
+    let channels = ChannelRepo::list(database, tenant, workspace).await?;
+    let items: Vec<_> = channels.iter().map(item).collect();
+    let row = |channel: &Channel| {
+        let state = if channel.enabled { channel.state.to_string() } else { "disabled".into() };
+        [
+            channel.id.to_string(),
+            channel.name.clone(),
+            channel.kind.to_string(),
+            channel.transport.to_string(),
+            state,
+            channel.workspace_id.to_string(),
+        ]
+    };
+    let rows: Vec<_> = channels.iter().map(row).collect();
+    Ok(Answer::new(json!({ "items": items }), table(["ID", "NAME", "TYPE", "TRANSPORT", "STATE", "WORKSPACE"], &rows)))
+}
+
+fn item(channel: &Channel) -> Value {
+    json!({
+        "id": channel.id.to_string(),
+        "name": channel.name,
+        "workspaceId": channel.workspace_id.to_string(),
+        "type": channel.kind.as_str(),
+        "transport": channel.transport.as_str(),
+        "state": channel.state.as_str(),
+        "enabled": channel.enabled,
+        "fault": channel.fault.as_ref().map(|fault| json!({ "code": fault.code, "text": fault.text, "since": fault.since.to_string() })),
+        "createdAt": channel.created_at.to_string(),
+    })
+}
+
+/// Reads `--config`: a JSON object, `@file`, or `-` for standard input.
+fn read_settings(argument: &str) -> Result<Value, Failure> {
+    let (text, whence) = match (argument, argument.strip_prefix('@')) {
+        ("-", _) => {
+            let mut text = String::new();
+            std::io::stdin()
+                .read_to_string(&mut text)
+                .map_err(|error| Failure::usage(format!("--config: standard input cannot be read: {error}")))?;
+            (text, "standard input".to_owned())
+        }
+        (_, Some(path)) => {
+            let text = std::fs::read_to_string(path)
+                .map_err(|error| Failure::usage(format!("--config: {path} cannot be read: {error}")))?;
+            (text, path.to_owned())
+        }
+        (text, None) => (text.to_owned(), "its value".to_owned()),
+    };
+    // Only the place of a mistake is told: the text may hold a password.
+    match serde_json::from_str(&text) {
+        Ok(settings @ Value::Object(_)) => Ok(settings),
+        Ok(_) => Err(Failure::usage(format!("--config: {whence} is no JSON object")).remedy(EXAMPLE)),
+        Err(error) => Err(Failure::usage(format!(
+            "--config: {whence} is no JSON (line {}, column {})",
+            error.line(),
+            error.column()
+        ))
+        .remedy(EXAMPLE)),
+    }
+}
+
+const EXAMPLE: &str = r#"An example: {"host":"mail.example.com","port":587,"tls":"starttls","username":"u","password":{"fromEnv":"MAIL_PASSWORD"},"from":"Support <support@example.com>"}."#;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn settings_come_from_the_argument_or_from_a_file() {
+        assert_eq!(read_settings(r#"{"host":"h"}"#).unwrap(), json!({ "host": "h" }));
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("s.json");
+        std::fs::write(&path, r#"{"port":25}"#).unwrap();
+        assert_eq!(read_settings(&format!("@{}", path.display())).unwrap(), json!({ "port": 25 }));
+    }
+
+    #[test]
+    fn what_is_no_object_is_refused_without_being_repeated() {
+        for text in ["[1]", r#"{"password":"hunter2""#, r#""hunter2""#, "@/no/such/file", ""] {
+            let told = read_settings(text).unwrap_err().to_string();
+            assert!(told.starts_with("--config") && !told.contains("hunter2"), "{told}");
+        }
+    }
+}

@@ -1,0 +1,190 @@
+//! `overture serve` and `overture worker`: processes that run until they are told to stop.
+
+use super::Context;
+use crate::config::Settings;
+use crate::failure::Failure;
+use crate::printer::Answer;
+use crate::readiness::Parts;
+use crate::store::{self, Store};
+use crate::system::SystemClock;
+use crate::telemetry;
+use crate::wiring::{Running, adapters};
+use overture_database::Database;
+use overture_domain::ports::{ApiKeyRepo, Clock, TenantRepo};
+use overture_http::{Application, HttpOptions, Serving};
+use serde_json::json;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+/// A process that serves.
+pub(super) struct Served {
+    pub(super) running: Running,
+    serving: Serving,
+}
+
+/// Serves until it is told to stop.
+pub(super) async fn run(context: &Context) -> Result<(), Failure> {
+    let mut signals = Signals::listen()?;
+    let store = store::open_or_make(&context.settings).await?;
+    warn_without_key(&store.database).await?;
+    let served = Served::start(store, &context.settings).await?;
+    let public_url = context.settings.public_url.clone().unwrap_or_else(|| served.url());
+    let json = json!({ "url": served.url(), "publicUrl": public_url, "adminUrl": served.admin_url(), "adapters": adapters(&context.settings) });
+    context.printer.answer(&Answer::new(
+        json,
+        format!(
+            "Overture serves {0}  (API page: {0}/docs, readiness and metrics: {1})",
+            served.url(),
+            served.admin_url()
+        ),
+    ));
+    signals.wait().await;
+    served.stop().await;
+    Ok(())
+}
+
+/// Delivers, without serving, until it is told to stop.
+pub(super) async fn work(context: &Context) -> Result<(), Failure> {
+    let mut signals = Signals::listen()?;
+    let store = store::open_or_make(&context.settings).await?;
+    let running = Running::start(store, &context.settings, telemetry::count()?)?;
+    tracing::info!(adapters = %adapters(&context.settings), "the worker delivers");
+    context.printer.answer(&Answer::new(
+        json!({ "adapters": adapters(&context.settings) }),
+        "Overture delivers; it serves no HTTP.",
+    ));
+    signals.wait().await;
+    running.stop().await;
+    Ok(())
+}
+
+impl Served {
+    /// Starts everything. When this comes back, requests are answered.
+    pub(super) async fn start(store: Store, settings: &Settings) -> Result<Self, Failure> {
+        let metrics = telemetry::count()?;
+        let running = Running::start(store, settings, metrics.clone())?;
+        let ports = running.ports.clone();
+        let application = Application {
+            authenticate: Arc::clone(&running.authenticate),
+            compose: Arc::clone(&running.compose),
+            conversations: ports.conversations,
+            contacts: ports.contacts,
+            channels: ports.channels,
+            observatory: Arc::clone(&ports.observatory),
+            clock: ports.clock,
+            ids: ports.ids,
+            readiness: Arc::new(Parts {
+                observatory: ports.observatory,
+                engine: Arc::clone(&running.engine),
+                relay: running.relay.clone(),
+            }),
+            metrics: Arc::new(move || metrics.render()),
+            runtime: tokio::runtime::Handle::current(),
+        };
+        let options = HttpOptions {
+            admin_bind: settings.admin_bind(),
+            workers: settings.http.workers,
+            body_limit: settings.http.body_limit,
+            idempotency_wait: settings.http.idempotency_wait,
+            ..HttpOptions::at(settings.http.bind)
+        };
+        match overture_http::serve(&options, application) {
+            Ok(serving) => {
+                let served = Self { running, serving };
+                tracing::info!(url = served.url(), admin_url = served.admin_url(), adapters = %adapters(settings), "serving");
+                Ok(served)
+            }
+            Err(error) => {
+                running.stop().await;
+                Err(not_bound(settings, &error))
+            }
+        }
+    }
+
+    /// Where the API is.
+    pub(super) fn url(&self) -> String {
+        url(self.serving.address)
+    }
+
+    fn admin_url(&self) -> String {
+        url(self.serving.admin_address)
+    }
+
+    /// Stops accepting, lets what runs end, and closes.
+    pub(super) async fn stop(self) {
+        tracing::info!("stopping");
+        self.serving.stop().await;
+        self.running.stop().await;
+        tracing::info!("stopped");
+    }
+}
+
+fn url(address: SocketAddr) -> String {
+    format!("http://{address}")
+}
+
+fn not_bound(settings: &Settings, error: &io::Error) -> Failure {
+    let bind = settings.http.bind;
+    let what = match settings.admin_bind() {
+        Some(admin) => format!("{bind} or {admin} cannot be listened on: {error}"),
+        None => format!("{bind} cannot be listened on: {error}"),
+    };
+    let remedy = match error.kind() {
+        io::ErrorKind::AddrInUse => {
+            "Stop what listens there, or choose another address: OVERTURE__HTTP__BIND=127.0.0.1:0 takes a free port."
+        }
+        io::ErrorKind::PermissionDenied => "Choose a port above 1023 with OVERTURE__HTTP__BIND.",
+        _ => "Set OVERTURE__HTTP__BIND to an address of this machine.",
+    };
+    Failure::new(what).remedy(remedy)
+}
+
+/// A server that nobody has a key for answers nothing but 401: says how to make one.
+async fn warn_without_key(database: &Database) -> Result<(), Failure> {
+    let now = SystemClock.now();
+    for tenant in database.tenants().await? {
+        if ApiKeyRepo::list(database, tenant.id).await?.iter().any(|key| key.works_at(now)) {
+            return Ok(());
+        }
+    }
+    eprintln!(
+        "There is no API key that works, so every request will be answered 401. `overture init` makes a demo tenant with a key; \
+         for a tenant that is there: overture key create --name TEXT --scopes conversations:read,conversations:write"
+    );
+    Ok(())
+}
+
+/// The signals that ask a process to stop.
+pub(super) struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    /// Listens from now on.
+    pub(super) fn listen() -> Result<Self, Failure> {
+        let listen =
+            |kind| signal(kind).map_err(|error| Failure::new(format!("Signals cannot be listened for: {error}")));
+        Ok(Self { terminate: listen(SignalKind::terminate())?, interrupt: listen(SignalKind::interrupt())? })
+    }
+
+    /// Comes back when the process is asked to stop. Asked a second time, it ends at once.
+    pub(super) async fn wait(&mut self) {
+        self.next().await;
+        if let Ok(mut again) = Self::listen() {
+            tokio::spawn(async move {
+                again.next().await;
+                std::process::exit(1);
+            });
+        }
+    }
+
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
+}

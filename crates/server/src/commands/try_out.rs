@@ -1,0 +1,261 @@
+//! `overture try`: one message through the HTTP API of a server of its own, and what becomes of it, line by line.
+
+use super::Context;
+use super::serve::Served;
+use crate::cli::TryArgs;
+use crate::config::{DatabaseKind, Settings};
+use crate::failure::Failure;
+use crate::mail_server::MailServer;
+use crate::maker::{Demo, Maker, NewChannel};
+use crate::printer::{Answer, Printer};
+use crate::store;
+use crate::terminal;
+use overture_domain::entities::{ChannelKind, Message, MessageStatus, Transport};
+use overture_domain::ids::{ChannelId, MessageId, TenantId};
+use overture_domain::ports::{ConversationRepo, MessageDetails};
+use overture_domain::values::Secret;
+use serde_json::{Value, json};
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+/// How long the message may be tried: long enough for a slow server, short enough for a person who watches.
+const DELIVER_WITHIN: &str = "PT1M";
+/// What is waited for beyond that: the message is then `expired`, or nothing works.
+const DEADLINE: Duration = Duration::from_secs(90);
+/// How often the message is looked at.
+const LOOK_EVERY: Duration = Duration::from_millis(20);
+/// The variable of the password, for scripts.
+const PASSWORD: &str = "OVERTURE_TRY_SMTP_PASSWORD";
+
+pub(super) async fn run(context: &Context, arguments: &TryArgs) -> Result<(), Failure> {
+    let kind = if arguments.to.contains('@') { ChannelKind::Email } else { ChannelKind::Sms };
+    let smtp = smtp_settings(arguments, kind)?;
+    let folder = tempfile::tempdir()
+        .map_err(|error| Failure::io("A temporary folder cannot be made", &std::env::temp_dir(), &error))?;
+    let settings = settings_in(folder.path(), &context.settings);
+
+    let store = store::open_or_make(&settings).await?;
+    let maker = Maker::on(&store.database);
+    let demo = maker.demo(false).await?;
+    let channel = match &smtp {
+        Some(settings) => {
+            let new = NewChannel {
+                tenant: demo.tenant,
+                workspace: demo.workspace,
+                kind,
+                transport: Transport::Smtp,
+                name: "try",
+                settings,
+            };
+            Some(maker.channel(new).await?)
+        }
+        None => demo.channel(kind),
+    };
+    let channel = channel.ok_or_else(|| Failure::new("There is no channel for this address"))?;
+    let served = Served::start(store, &settings).await?;
+    let outcome = send(context.printer, &served, &demo, channel, &arguments.to, kind).await;
+    served.stop().await;
+    answer(context.printer, outcome?, smtp.is_none().then_some(settings.outbox.as_path()))
+}
+
+/// The settings of the channel, with the password, if a mail server was named.
+fn smtp_settings(arguments: &TryArgs, kind: ChannelKind) -> Result<Option<Value>, Failure> {
+    let Some(url) = &arguments.smtp else { return Ok(None) };
+    if kind != ChannelKind::Email {
+        return Err(Failure::usage("--smtp sends email, but --to is no email address")
+            .remedy("Give an email address, or leave --smtp out."));
+    }
+    let server = MailServer::parse(url)?;
+    let password = match (server.user(), std::env::var(PASSWORD)) {
+        (None, _) => None,
+        (Some(_), Ok(password)) => Some(Secret::from(password)),
+        (Some(user), Err(_)) => Some(terminal::password(&format!("Password of {user}: "))?),
+    };
+    Ok(Some(server.settings(arguments.from.as_deref().unwrap_or(&arguments.to), password.as_ref())))
+}
+
+/// Everything in a folder of its own on a free port; only what the sandbox takes lies where `dev` puts it too.
+fn settings_in(folder: &Path, configured: &Settings) -> Settings {
+    let mut settings = configured.clone();
+    settings.database = DatabaseKind::Sqlite(folder.join("overture.db"));
+    settings.data_dir = folder.to_owned();
+    settings.secret_key = None;
+    settings.http.bind = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+    settings.http.admin_bind = None;
+    settings
+}
+
+/// What became of the message.
+struct Outcome {
+    message: Message,
+    events: Vec<Event>,
+}
+
+struct Event {
+    seconds: f64,
+    text: String,
+}
+
+/// The life of a message, told as it happens.
+struct Life {
+    begun: Instant,
+    printer: Printer,
+    events: Vec<Event>,
+}
+
+impl Life {
+    fn tell(&mut self, text: String) {
+        let seconds = self.begun.elapsed().as_secs_f64();
+        self.printer.line(&format!("{seconds:>8.3} s  {text}"));
+        self.events.push(Event { seconds, text });
+    }
+}
+
+async fn send(
+    printer: Printer,
+    served: &Served,
+    demo: &Demo,
+    channel: ChannelId,
+    to: &str,
+    kind: ChannelKind,
+) -> Result<Outcome, Failure> {
+    let key = demo.api_key.as_ref().ok_or_else(|| Failure::new("The temporary database was not empty"))?;
+    let mut body = json!({
+        "workspaceId": demo.workspace.to_string(),
+        "channelId": channel.to_string(),
+        "content": "This message was sent with `overture try`. If you read it where you wanted it, the way works.",
+        "deliverWithin": DELIVER_WITHIN,
+    });
+    match kind {
+        ChannelKind::Email => {
+            body["contactEmail"] = json!(to);
+            body["subject"] = json!("Overture says hello");
+        }
+        ChannelKind::Sms | ChannelKind::WhatsApp => body["contactPhone"] = json!(to),
+    }
+    let mut life = Life { begun: Instant::now(), printer, events: Vec::new() };
+    let message = compose(&served.url(), key, &body, &mut life).await?;
+    let repo = &*served.running.ports.conversations;
+    let message = watch(repo, demo.tenant, message, &mut life).await?;
+    Ok(Outcome { message, events: life.events })
+}
+
+async fn compose(url: &str, key: &Secret, body: &Value, life: &mut Life) -> Result<MessageId, Failure> {
+    let unanswered =
+        |error: reqwest::Error| Failure::new(format!("The server that was started here does not answer: {error}"));
+    life.tell(format!("POST {url}/api/conversations/compose"));
+    let client = reqwest::Client::builder().no_proxy().build().map_err(unanswered)?;
+    let response = client
+        .post(format!("{url}/api/conversations/compose"))
+        .bearer_auth(key.expose())
+        .header("Prefer", "return=representation")
+        .json(body)
+        .send()
+        .await
+        .map_err(unanswered)?;
+    let status = response.status();
+    let answer: Value = response.json().await.map_err(unanswered)?;
+    if !status.is_success() {
+        return Err(Failure::new(answer["error"].as_str().unwrap_or("the compose was refused").to_owned()));
+    }
+    life.tell(format!("{status}: the conversation is on disk, its message is queued"));
+    answer["message"]["id"]
+        .as_str()
+        .and_then(MessageId::parse)
+        .ok_or_else(|| Failure::new("The answer names no message"))
+}
+
+/// Tells what happens to a message until nothing more will.
+async fn watch(
+    conversations: &dyn ConversationRepo,
+    tenant: TenantId,
+    id: MessageId,
+    life: &mut Life,
+) -> Result<Message, Failure> {
+    let mut told = Told::default();
+    while life.begun.elapsed() < DEADLINE {
+        let found = conversations.message(tenant, id).await?.ok_or_else(|| Failure::new("The message is gone"))?;
+        for text in told.news(&found) {
+            life.tell(text);
+        }
+        if found.message.status.is_settled() {
+            return Ok(found.message);
+        }
+        tokio::time::sleep(LOOK_EVERY).await;
+    }
+    Err(Failure::new(format!("The message did not end within {} s", DEADLINE.as_secs()))
+        .remedy("Run it again with OVERTURE__LOG__LEVEL=debug and look at what is logged."))
+}
+
+/// What was told already.
+#[derive(Default)]
+struct Told {
+    begun: usize,
+    ended: usize,
+}
+
+impl Told {
+    fn news(&mut self, found: &MessageDetails) -> Vec<String> {
+        let mut news = Vec::new();
+        for attempt in &found.attempts {
+            let number = usize::try_from(attempt.number).unwrap_or(usize::MAX);
+            if number > self.begun {
+                self.begun = number;
+                news.push(format!("attempt {number} begins"));
+            }
+            if let Some(outcome) = attempt.outcome.filter(|_| number > self.ended) {
+                self.ended = number;
+                let said = [&attempt.code, &attempt.provider_code, &attempt.text]
+                    .into_iter()
+                    .flatten()
+                    .cloned()
+                    .collect::<Vec<_>>()
+                    .join(" ");
+                news.push(if said.is_empty() {
+                    format!("attempt {number}: {outcome}")
+                } else {
+                    format!("attempt {number}: {outcome} ({said})")
+                });
+            }
+        }
+        if found.message.status.is_settled() {
+            news.push(format!("the message is {}", found.message.status));
+        }
+        news
+    }
+}
+
+fn answer(printer: Printer, outcome: Outcome, outbox: Option<&Path>) -> Result<(), Failure> {
+    let Outcome { message, events } = outcome;
+    let sent = matches!(message.status, MessageStatus::Sent | MessageStatus::Delivered | MessageStatus::Read);
+    let file = outbox.filter(|_| sent).and_then(|outbox| file_of(outbox, message.id));
+    let json = json!({
+        "status": message.status.as_str(),
+        "messageId": message.id.to_string(),
+        "providerMessageId": message.provider_message_id,
+        "error": message.error.as_ref().map(|error| json!({ "code": error.code, "text": error.text })),
+        "file": file,
+        "events": events.iter().map(|event| json!({ "seconds": event.seconds, "text": event.text })).collect::<Vec<_>>(),
+    });
+    if !sent {
+        let text = message.error.map_or_else(|| message.status.to_string(), |error| error.text);
+        return Err(Failure::new(format!("The message was not sent: {text}")).told_as(json));
+    }
+    let id = message.provider_message_id.unwrap_or_default();
+    let text = match file {
+        Some(file) => format!("The sandbox took it: {file}"),
+        None => format!("The mail server took it as {id}. Look into the inbox, and into its folder for spam."),
+    };
+    printer.answer(&Answer::new(json, text));
+    Ok(())
+}
+
+/// The file that the sandbox wrote.
+fn file_of(outbox: &Path, message: MessageId) -> Option<String> {
+    ["eml", "json"]
+        .iter()
+        .map(|kind| outbox.join(format!("{message}.{kind}")))
+        .find(|file| file.exists())
+        .map(|file| file.display().to_string())
+}

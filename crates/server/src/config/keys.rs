@@ -1,0 +1,152 @@
+//! The keys of the configuration: their names, what they allow, and which key somebody meant.
+//! Refuses to know values: `settings.rs` reads those.
+
+/// The beginning of every environment variable that is read as a key.
+pub(crate) const PREFIX: &str = "OVERTURE__";
+
+/// How far a misspelt key may be from a known one to be offered as what was meant.
+const NEAR: usize = 4;
+
+/// One key of the configuration.
+#[derive(Debug)]
+pub(crate) struct Key {
+    /// As it stands in a file, with dots for sections.
+    pub(crate) name: &'static str,
+    /// What a value may be, for people.
+    pub(crate) allowed: &'static str,
+    /// What holds where nobody sets it and no default stands in `config/default.toml`.
+    pub(crate) absent: Option<&'static str>,
+    /// Whether its value is never shown.
+    pub(crate) secret: bool,
+}
+
+const fn key(name: &'static str, allowed: &'static str) -> Key {
+    Key { name, allowed, absent: None, secret: false }
+}
+
+const fn optional(name: &'static str, allowed: &'static str, absent: &'static str) -> Key {
+    Key { name, allowed, absent: Some(absent), secret: false }
+}
+
+const DURATION: &str = "an ISO 8601 duration of at most P7D, such as PT30S, PT4H or P1D";
+const ADDRESS: &str = "an IP address and a port, such as 127.0.0.1:8080 or [::1]:8080; port 0 picks a free one";
+
+/// Every key there is, in the order of `config/default.toml`.
+pub(crate) const KEYS: &[Key] = &[
+    key("data_dir", "the path of a folder"),
+    optional("public_url", "an address that begins with http:// or https://, without a path", "the bound address"),
+    key("http.bind", ADDRESS),
+    optional("http.admin_bind", ADDRESS, "with http.bind where that is on loopback, else 127.0.0.1:9080"),
+    key("http.body_limit", "a number of bytes from 1024 to 67108864"),
+    key("http.workers", "a number from 1 to 256"),
+    key("http.idempotency_wait", DURATION),
+    optional("database.url", "sqlite:PATH, the path of a file", "overture.db in the data folder"),
+    key("engine.kind", "embedded"),
+    key("engine.concurrency", "a number from 1 to 4096"),
+    key("engine.stop_within", DURATION),
+    optional(
+        "egress.allow_private",
+        "true or false",
+        "true while the database is SQLite and the engine embedded, else false",
+    ),
+    Key {
+        name: "secrets.key",
+        allowed: "32 bytes in base64, such as the output of `openssl rand -base64 32`",
+        absent: Some("the file secrets.key in the data folder, made at the first start"),
+        secret: true,
+    },
+    key("compose.deliver_within.email", DURATION),
+    key("compose.deliver_within.sms", DURATION),
+    key("compose.deliver_within.whatsapp", DURATION),
+    key("smtp.timeout", DURATION),
+    key("log.level", "error, warn, info, debug or trace, or a list of part=level such as info,overture_http=debug"),
+    key("log.format", "auto, pretty or json"),
+];
+
+/// The key with that name.
+pub(crate) fn find(name: &str) -> Option<&'static Key> {
+    KEYS.iter().find(|key| key.name == name)
+}
+
+/// The environment variable a key is read from.
+pub(crate) fn variable(name: &str) -> String {
+    format!("{PREFIX}{}", name.to_uppercase().replace('.', "__"))
+}
+
+/// The known key somebody most likely meant.
+pub(crate) fn nearest(name: &str) -> &'static Key {
+    let written = bare(name);
+    let last = name.rsplit('.').next().map(bare).unwrap_or_default();
+    let distance = |key: &&Key| {
+        let known = bare(key.name);
+        // A key put into the wrong section is near by its last part alone.
+        let by_last_part = key.name.rsplit('.').next().filter(|part| bare(part) == last).map_or(usize::MAX, |_| 2);
+        strsim::damerau_levenshtein(&written, &known).min(by_last_part)
+    };
+    KEYS.iter().min_by_key(distance).unwrap_or(&KEYS[0])
+}
+
+/// The key that a variable like `OVERTURE_HTTP_BIND` was meant to set, if it is that near to one.
+pub(crate) fn meant_by_variable(variable: &str) -> Option<&'static Key> {
+    let rest = variable.strip_prefix("OVERTURE_").filter(|_| !variable.starts_with(PREFIX))?;
+    let written = bare(rest);
+    let near = nearest(rest);
+    let limit = NEAR.min(written.len() / 4);
+    (strsim::damerau_levenshtein(&written, &bare(near.name)) <= limit).then_some(near)
+}
+
+/// Letters and digits only, in lower case: what is left when somebody mixes up separators.
+fn bare(text: &str) -> String {
+    text.chars().filter(char::is_ascii_alphanumeric).map(|letter| letter.to_ascii_lowercase()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_nearest_key_is_the_one_that_was_meant() {
+        for (written, meant) in [
+            ("http.bnid", "http.bind"),
+            ("htp.bind", "http.bind"),
+            ("bind", "http.bind"),
+            ("http.adminbind", "http.admin_bind"),
+            ("http.admin-bind", "http.admin_bind"),
+            ("egress.allowPrivate", "egress.allow_private"),
+            ("compose.email", "compose.deliver_within.email"),
+            ("data.dir", "data_dir"),
+            ("datadir", "data_dir"),
+            ("secret.key", "secrets.key"),
+            ("logging.level", "log.level"),
+        ] {
+            assert_eq!(nearest(written).name, meant, "{written}");
+        }
+    }
+
+    #[test]
+    fn a_variable_with_single_underscores_is_recognised() {
+        assert_eq!(meant_by_variable("OVERTURE_HTTP_BIND").map(|key| key.name), Some("http.bind"));
+        assert_eq!(meant_by_variable("OVERTURE_DATA_DIR").map(|key| key.name), Some("data_dir"));
+        assert_eq!(meant_by_variable("OVERTURE_EGRESS_ALLOW_PRIVAT").map(|key| key.name), Some("egress.allow_private"));
+    }
+
+    #[test]
+    fn other_variables_are_left_alone() {
+        for other in [
+            "OVERTURE__HTTP__BIND",
+            "OVERTURE_CONFIG",
+            "OVERTURE_TRY_SMTP_PASSWORD",
+            "OVERTURE_MAIL_PASSWORD",
+            "PATH",
+            "OVERTURE_",
+        ] {
+            assert_eq!(meant_by_variable(other).map(|key| key.name), None, "{other}");
+        }
+    }
+
+    #[test]
+    fn a_key_and_its_variable_spell_alike() {
+        assert_eq!(variable("compose.deliver_within.email"), "OVERTURE__COMPOSE__DELIVER_WITHIN__EMAIL");
+        assert_eq!(variable("data_dir"), "OVERTURE__DATA_DIR");
+    }
+}

@@ -1,0 +1,11 @@
+//! The configuration: which keys there are, the layers they are read from, and what their values mean.
+//! Refuses to guess: an unknown key or a value that does not do ends the start, with the remedy.
+
+mod keys;
+mod layers;
+mod problem;
+mod settings;
+
+pub(crate) use keys::{meant_by_variable, variable};
+pub(crate) use problem::ConfigProblem;
+pub(crate) use settings::{DatabaseKind, LogFormat, Settings};

@@ -1,0 +1,350 @@
+//! The settings: every key with its meaning, checked. A `Settings` that exists can be started from.
+
+use super::keys::{self, KEYS, Key};
+use super::layers::{self, Layered, Source, Written};
+use super::problem::ConfigProblem;
+use crate::secret_key::SecretKey;
+use overture_domain::use_cases::DeliverWithinDefaults;
+use overture_domain::values::DeliverWithin;
+use std::fmt;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+use std::time::Duration;
+
+/// The port of the administration address where the API is reachable from outside.
+const ADMIN_PORT: u16 = 9080;
+
+/// Everything that can be set, checked.
+#[derive(Debug, Clone)]
+pub(crate) struct Settings {
+    /// The folder of the embedded default.
+    pub(crate) data_dir: PathBuf,
+    /// The folder of the sandbox's files.
+    pub(crate) outbox: PathBuf,
+    /// Where providers reach us; without a slash at its end.
+    pub(crate) public_url: Option<String>,
+    /// The HTTP server.
+    pub(crate) http: HttpSettings,
+    /// Which database, as `sqlite:PATH`.
+    pub(crate) database: DatabaseKind,
+    /// The engine.
+    pub(crate) engine: EngineSettings,
+    /// Whether senders may connect to private and loopback addresses.
+    pub(crate) allow_private: bool,
+    /// The key of the installation, if it is configured.
+    pub(crate) secret_key: Option<SecretKey>,
+    /// How long messages may be tried.
+    pub(crate) deliver_within: DeliverWithinDefaults,
+    /// The total time of one message at its mail server.
+    pub(crate) smtp_timeout: Duration,
+    /// Logging.
+    pub(crate) log: LogSettings,
+    written: Layered,
+}
+
+/// The HTTP server.
+#[derive(Debug, Clone)]
+pub(crate) struct HttpSettings {
+    pub(crate) bind: SocketAddr,
+    /// `None`: with the API.
+    pub(crate) admin_bind: Option<SocketAddr>,
+    pub(crate) body_limit: usize,
+    pub(crate) workers: usize,
+    pub(crate) idempotency_wait: Duration,
+}
+
+/// The embedded engine.
+#[derive(Debug, Clone)]
+pub(crate) struct EngineSettings {
+    pub(crate) concurrency: usize,
+    pub(crate) stop_within: Duration,
+}
+
+/// Which database.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum DatabaseKind {
+    /// The file of a SQLite database.
+    Sqlite(PathBuf),
+}
+
+impl DatabaseKind {
+    /// As the database adapter takes it.
+    pub(crate) fn url(&self) -> String {
+        match self {
+            // The URL is read with percent-encoding and parameters; a path has neither.
+            Self::Sqlite(path) => {
+                format!("sqlite:{}", path.display().to_string().replace('%', "%25").replace('?', "%3F"))
+            }
+        }
+    }
+
+    /// Its name among the adapters.
+    pub(crate) const fn name(&self) -> &'static str {
+        match self {
+            Self::Sqlite(_) => "sqlite",
+        }
+    }
+}
+
+/// Logging.
+#[derive(Debug, Clone)]
+pub(crate) struct LogSettings {
+    /// What is logged, as a filter of `tracing-subscriber`.
+    pub(crate) level: String,
+    /// How.
+    pub(crate) format: LogFormat,
+}
+
+/// How log lines look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum LogFormat {
+    /// Pretty on a terminal, JSON otherwise.
+    Auto,
+    /// For people.
+    Pretty,
+    /// One object per line.
+    Json,
+}
+
+/// A key as `doctor` shows it.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Explained {
+    pub(crate) key: &'static str,
+    pub(crate) shown: String,
+    pub(crate) source: Source,
+}
+
+impl Settings {
+    /// Reads and checks every layer.
+    ///
+    /// # Errors
+    /// Everything that is wrong, not only the first.
+    pub(crate) fn load(file: Option<&Path>, environment: &[(String, String)]) -> Result<Self, Vec<ConfigProblem>> {
+        let written = layers::read(file, environment)?;
+        let mut read = Reader { written: &written, problems: Vec::new() };
+
+        let data_dir = PathBuf::from(read.text("data_dir"));
+        let bind = read.parsed("http.bind", address);
+        let engine_is_embedded = read.parsed("engine.kind", engine_kind).is_some();
+        let database = read
+            .optional("database.url", database_url)
+            .unwrap_or_else(|| DatabaseKind::Sqlite(data_dir.join("overture.db")));
+        let embedded_default = matches!(database, DatabaseKind::Sqlite(_)) && engine_is_embedded;
+        let settings = Self {
+            public_url: read.optional("public_url", public_url),
+            http: HttpSettings {
+                bind: bind.unwrap_or(UNREAD),
+                admin_bind: read.optional("http.admin_bind", address).or_else(|| admin_beside(bind?)),
+                body_limit: read.number("http.body_limit", 1024, 64 << 20),
+                workers: read.number("http.workers", 1, 256),
+                idempotency_wait: read.duration("http.idempotency_wait"),
+            },
+            engine: EngineSettings {
+                concurrency: read.number("engine.concurrency", 1, 4096),
+                stop_within: read.duration("engine.stop_within"),
+            },
+            allow_private: read.optional("egress.allow_private", truth).unwrap_or(embedded_default),
+            secret_key: read.optional("secrets.key", |text| {
+                SecretKey::from_base64(text).ok_or_else(|| "is not 32 bytes in base64".into())
+            }),
+            deliver_within: DeliverWithinDefaults {
+                email: read.within("compose.deliver_within.email"),
+                sms: read.within("compose.deliver_within.sms"),
+                whatsapp: read.within("compose.deliver_within.whatsapp"),
+            },
+            smtp_timeout: read.duration("smtp.timeout"),
+            log: LogSettings {
+                level: read.parsed("log.level", log_level).unwrap_or_default(),
+                format: read.parsed("log.format", log_format).unwrap_or(LogFormat::Auto),
+            },
+            outbox: data_dir.join("outbox"),
+            data_dir,
+            database,
+            written: Layered::new(),
+        };
+        let mut problems = read.problems;
+        if problems.is_empty() {
+            problems = settings.validate();
+        }
+        if problems.is_empty() { Ok(Self { written, ..settings }) } else { Err(problems) }
+    }
+
+    /// What no single key shows: values that do not go together.
+    fn validate(&self) -> Vec<ConfigProblem> {
+        let mut problems = Vec::new();
+        if self.data_dir.as_os_str().is_empty() {
+            problems.push(ConfigProblem::together(
+                "data_dir is empty.".into(),
+                "Give the path of a folder, such as data.".into(),
+            ));
+        }
+        if self.http.admin_bind == Some(self.http.bind)
+            && self.http.bind.port() != 0
+            && !self.http.bind.ip().is_loopback()
+        {
+            problems.push(ConfigProblem::together(
+                format!("http.admin_bind and http.bind are both {}, so that metrics would be open to whoever reaches the API.", self.http.bind),
+                "Give http.admin_bind an address of its own, such as 127.0.0.1:9080.".into(),
+            ));
+        }
+        problems
+    }
+
+    /// Where metrics and verbose readiness listen; `None` if with the API.
+    pub(crate) fn admin_bind(&self) -> Option<SocketAddr> {
+        self.http.admin_bind.filter(|admin| *admin != self.http.bind)
+    }
+
+    /// Each key with the value that holds and where it came from. Secrets are hidden.
+    pub(crate) fn explained(&self) -> Vec<Explained> {
+        KEYS.iter()
+            .map(|key| match self.written.get(key.name) {
+                Some(Written { source, .. }) if key.secret => {
+                    Explained { key: key.name, shown: "(hidden)".into(), source: source.clone() }
+                }
+                Some(Written { text, source }) => {
+                    Explained { key: key.name, shown: text.clone(), source: source.clone() }
+                }
+                None => {
+                    Explained { key: key.name, shown: key.absent.unwrap_or_default().into(), source: Source::Default }
+                }
+            })
+            .collect()
+    }
+}
+
+impl fmt::Debug for Written {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // It may be a secret.
+        write!(f, "a value from {}", self.source)
+    }
+}
+
+/// What stands for an address that could not be read, until the problem that says so is returned.
+const UNREAD: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
+
+/// Reads values out of the layers and gathers what is wrong with them.
+struct Reader<'a> {
+    written: &'a Layered,
+    problems: Vec<ConfigProblem>,
+}
+
+impl Reader<'_> {
+    fn text(&self, name: &str) -> String {
+        self.written.get(name).map(|written| written.text.clone()).unwrap_or_default()
+    }
+
+    fn optional<T>(&mut self, name: &'static str, parse: impl FnOnce(&str) -> Result<T, String>) -> Option<T> {
+        self.written.get(name).filter(|written| !written.text.trim().is_empty())?;
+        self.parsed(name, parse)
+    }
+
+    fn parsed<T>(&mut self, name: &'static str, parse: impl FnOnce(&str) -> Result<T, String>) -> Option<T> {
+        let written = self.written.get(name);
+        let text = written.map_or("", |written| written.text.trim());
+        match parse(text) {
+            Ok(value) => Some(value),
+            Err(flaw) => {
+                let source = written.map_or(Source::Default, |written| written.source.clone());
+                let key: &Key = keys::find(name).unwrap_or(&KEYS[0]);
+                self.problems.push(ConfigProblem::value(key, Some(text), &source, &flaw));
+                None
+            }
+        }
+    }
+
+    fn number(&mut self, name: &'static str, least: usize, most: usize) -> usize {
+        let parse = |text: &str| match usize::from_str(text) {
+            Ok(number) if (least..=most).contains(&number) => Ok(number),
+            Ok(_) => Err("is out of its bounds".into()),
+            Err(_) => Err("is no whole number".into()),
+        };
+        self.parsed(name, parse).unwrap_or(least)
+    }
+
+    fn within(&mut self, name: &'static str) -> DeliverWithin {
+        self.parsed(name, |text| DeliverWithin::parse(text).map_err(|flaw| flaw.reason))
+            .unwrap_or(DeliverWithin::from_millis(1))
+    }
+
+    fn duration(&mut self, name: &'static str) -> Duration {
+        Duration::from_millis(u64::try_from(self.within(name).as_millis()).unwrap_or_default())
+    }
+}
+
+/// Where metrics listen if nobody says: with the API on loopback, else on a loopback address of their own.
+fn admin_beside(bind: SocketAddr) -> Option<SocketAddr> {
+    (!bind.ip().is_loopback()).then_some(SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), ADMIN_PORT))
+}
+
+fn address(text: &str) -> Result<SocketAddr, String> {
+    let numeric = text.strip_prefix("localhost:").map(|port| format!("127.0.0.1:{port}"));
+    numeric.as_deref().unwrap_or(text).parse().map_err(|_| "is no IP address with a port".to_owned())
+}
+
+fn engine_kind(text: &str) -> Result<(), String> {
+    match text {
+        "embedded" => Ok(()),
+        "temporal" => Err("this build does not hold: it holds only the embedded engine".into()),
+        _ => Err("is no engine".into()),
+    }
+}
+
+fn database_url(text: &str) -> Result<DatabaseKind, String> {
+    if text.starts_with("postgres:") || text.starts_with("postgresql:") {
+        return Err("this build cannot open: it holds only SQLite".into());
+    }
+    let path = text.strip_prefix("sqlite:").ok_or("does not begin with sqlite:")?;
+    let path = path.strip_prefix("//").unwrap_or(path);
+    match path {
+        "" => Err("names no file".into()),
+        path if path.contains(":memory:") => Err("would forget everything at the end: give a file".into()),
+        path if path.contains('?') => Err("has parameters, which are not read: give the path alone".into()),
+        path => Ok(DatabaseKind::Sqlite(path.into())),
+    }
+}
+
+fn public_url(text: &str) -> Result<String, String> {
+    let host = text
+        .strip_prefix("https://")
+        .or_else(|| text.strip_prefix("http://"))
+        .ok_or("begins with neither http:// nor https://")?;
+    let host = host.strip_suffix('/').unwrap_or(host);
+    if host.is_empty() || host.contains(['/', '?', '#', '@', ' ']) {
+        return Err("is not a scheme and a host alone".into());
+    }
+    Ok(text.trim_end_matches('/').to_owned())
+}
+
+fn truth(text: &str) -> Result<bool, String> {
+    match text.to_ascii_lowercase().as_str() {
+        "true" | "1" | "yes" | "on" => Ok(true),
+        "false" | "0" | "no" | "off" => Ok(false),
+        _ => Err("is neither true nor false".into()),
+    }
+}
+
+fn log_level(text: &str) -> Result<String, String> {
+    let level = |word: &str| {
+        matches!(word.to_ascii_lowercase().as_str(), "error" | "warn" | "info" | "debug" | "trace" | "off")
+    };
+    let sound = |part: &str| match part.trim().split_once('=') {
+        Some((target, word)) => !target.is_empty() && level(word),
+        None => level(part.trim()),
+    };
+    if text.split(',').all(sound) { Ok(text.to_ascii_lowercase()) } else { Err("is no level".into()) }
+}
+
+fn log_format(text: &str) -> Result<LogFormat, String> {
+    match text {
+        "auto" => Ok(LogFormat::Auto),
+        "pretty" => Ok(LogFormat::Pretty),
+        "json" => Ok(LogFormat::Json),
+        _ => Err("is no format".into()),
+    }
+}
+
+#[cfg(test)]
+#[path = "settings_tests.rs"]
+mod tests;

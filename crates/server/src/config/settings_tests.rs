@@ -1,0 +1,156 @@
+//! What settings mean, value by value.
+
+use super::*;
+
+const KEY: &str = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
+
+fn load(variables: &[(&str, &str)]) -> Result<Settings, String> {
+    let environment: Vec<_> = variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+    Settings::load(None, &environment)
+        .map_err(|problems| problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))
+}
+
+fn refused(variable: &str, value: &str) -> String {
+    load(&[(variable, value)]).expect_err(value)
+}
+
+#[test]
+fn the_built_in_configuration_is_the_embedded_default() {
+    let settings = load(&[]).unwrap();
+    assert_eq!(settings.http.bind.to_string(), "127.0.0.1:8080");
+    assert_eq!(settings.database, DatabaseKind::Sqlite("data/overture.db".into()));
+    assert_eq!(settings.outbox, PathBuf::from("data/outbox"));
+    assert!(settings.allow_private && settings.secret_key.is_none() && settings.public_url.is_none());
+    assert_eq!(settings.http.body_limit, 1 << 20);
+    assert_eq!(settings.http.idempotency_wait, Duration::from_secs(2));
+    let hours = |within: DeliverWithin| within.as_millis() / 3_600_000;
+    assert_eq!(
+        [settings.deliver_within.email, settings.deliver_within.sms, settings.deliver_within.whatsapp].map(hours),
+        [24, 4, 4]
+    );
+}
+
+#[test]
+fn the_database_lies_in_the_data_folder_unless_it_is_said_where() {
+    let there = |variables: &[(&str, &str)]| load(variables).unwrap().database.url();
+    assert_eq!(there(&[("OVERTURE__DATA_DIR", "/srv/o")]), "sqlite:/srv/o/overture.db");
+    assert_eq!(there(&[("OVERTURE__DATABASE__URL", "sqlite:x/y.db")]), "sqlite:x/y.db");
+    assert_eq!(there(&[("OVERTURE__DATABASE__URL", "sqlite:///x/y.db")]), "sqlite:/x/y.db");
+}
+
+#[test]
+fn metrics_are_with_the_api_on_loopback_and_on_a_loopback_address_of_their_own_elsewhere() {
+    let admin = |variables: &[(&str, &str)]| load(variables).unwrap().admin_bind().map(|address| address.to_string());
+    assert_eq!(admin(&[]), None);
+    assert_eq!(admin(&[("OVERTURE__HTTP__BIND", "[::1]:0")]), None);
+    assert_eq!(admin(&[("OVERTURE__HTTP__BIND", "0.0.0.0:8080")]).as_deref(), Some("127.0.0.1:9080"));
+    assert_eq!(admin(&[("OVERTURE__HTTP__ADMIN_BIND", "127.0.0.1:9")]).as_deref(), Some("127.0.0.1:9"));
+    assert_eq!(admin(&[("OVERTURE__HTTP__ADMIN_BIND", "127.0.0.1:8080")]), None);
+}
+
+#[test]
+fn metrics_are_never_open_with_an_api_that_is() {
+    let told =
+        load(&[("OVERTURE__HTTP__BIND", "0.0.0.0:80"), ("OVERTURE__HTTP__ADMIN_BIND", "0.0.0.0:80")]).unwrap_err();
+    assert!(told.contains("http.admin_bind"), "{told}");
+}
+
+#[test]
+fn a_wrong_value_is_told_with_key_source_value_and_what_is_allowed() {
+    for (variable, value, key, allowed) in [
+        ("OVERTURE__HTTP__BIND", "8080", "http.bind", "127.0.0.1:8080"),
+        ("OVERTURE__HTTP__BIND", "example.com:80", "http.bind", "127.0.0.1:8080"),
+        ("OVERTURE__HTTP__ADMIN_BIND", "x", "http.admin_bind", "127.0.0.1:8080"),
+        ("OVERTURE__HTTP__BODY_LIMIT", "1MB", "http.body_limit", "1024 to 67108864"),
+        ("OVERTURE__HTTP__BODY_LIMIT", "1", "http.body_limit", "1024 to 67108864"),
+        ("OVERTURE__HTTP__WORKERS", "0", "http.workers", "1 to 256"),
+        ("OVERTURE__HTTP__IDEMPOTENCY_WAIT", "2s", "http.idempotency_wait", "PT30S"),
+        ("OVERTURE__ENGINE__KIND", "apalis", "engine.kind", "embedded"),
+        ("OVERTURE__ENGINE__CONCURRENCY", "-1", "engine.concurrency", "1 to 4096"),
+        ("OVERTURE__EGRESS__ALLOW_PRIVATE", "maybe", "egress.allow_private", "true or false"),
+        ("OVERTURE__DATABASE__URL", "mysql://x", "database.url", "sqlite:PATH"),
+        ("OVERTURE__DATABASE__URL", "sqlite::memory:", "database.url", "sqlite:PATH"),
+        ("OVERTURE__PUBLIC_URL", "example.com", "public_url", "https://"),
+        ("OVERTURE__PUBLIC_URL", "https://example.com/x", "public_url", "without a path"),
+        ("OVERTURE__COMPOSE__DELIVER_WITHIN__SMS", "P8D", "compose.deliver_within.sms", "P7D"),
+        ("OVERTURE__SMTP__TIMEOUT", "60", "smtp.timeout", "PT30S"),
+        ("OVERTURE__LOG__LEVEL", "loud", "log.level", "debug"),
+        ("OVERTURE__LOG__FORMAT", "xml", "log.format", "pretty"),
+    ] {
+        let told = refused(variable, value);
+        for part in [key, variable, value, allowed] {
+            assert!(told.contains(part), "{part} is missing: {told}");
+        }
+    }
+}
+
+#[test]
+fn a_wrong_secret_is_never_repeated() {
+    for value in ["hunter2", "AAECAwQFBgcICQoLDA0ODw==", "!!!"] {
+        let told = refused("OVERTURE__SECRETS__KEY", value);
+        assert!(told.contains("secrets.key") && told.contains("openssl rand") && !told.contains(value), "{told}");
+    }
+}
+
+#[test]
+fn debug_and_explanations_hide_the_key() {
+    let settings = load(&[("OVERTURE__SECRETS__KEY", KEY)]).unwrap();
+    assert!(settings.secret_key.is_some());
+    let shown = format!("{settings:?} {:?}", settings.explained());
+    assert!(!shown.contains("AAEC") && !shown.contains("[0, 1, 2"), "{shown}");
+    let explained = settings.explained().into_iter().find(|explained| explained.key == "secrets.key").unwrap();
+    assert_eq!(
+        (explained.shown.as_str(), explained.source),
+        ("(hidden)", Source::Environment("OVERTURE__SECRETS__KEY".into()))
+    );
+}
+
+#[test]
+fn every_key_is_explained_with_its_source() {
+    let explained = load(&[("OVERTURE__HTTP__WORKERS", "4")]).unwrap().explained();
+    assert_eq!(explained.len(), KEYS.len());
+    let of = |key: &str| {
+        explained.iter().find(|explained| explained.key == key).map(|found| (found.shown.clone(), found.source.clone()))
+    };
+    assert_eq!(of("http.workers"), Some(("4".into(), Source::Environment("OVERTURE__HTTP__WORKERS".into()))));
+    assert_eq!(of("http.body_limit"), Some(("1048576".into(), Source::Default)));
+    assert_eq!(of("public_url"), Some(("the bound address".into(), Source::Default)));
+}
+
+#[test]
+fn engines_and_databases_of_other_builds_are_told_apart_from_misspelt_ones() {
+    assert!(refused("OVERTURE__ENGINE__KIND", "temporal").contains("holds only the embedded engine"));
+    assert!(refused("OVERTURE__DATABASE__URL", "postgres://u:pw@h/d").contains("holds only SQLite"));
+}
+
+#[test]
+fn a_database_password_is_not_repeated_by_the_refusal() {
+    assert!(!refused("OVERTURE__DATABASE__URL", "postgres://u:hunter2@h/d").contains("hunter2"));
+}
+
+#[test]
+fn all_that_is_wrong_is_told_at_once() {
+    let told = load(&[("OVERTURE__HTTP__BIND", "x"), ("OVERTURE__LOG__FORMAT", "xml")]).unwrap_err();
+    assert!(told.contains("http.bind") && told.contains("log.format"), "{told}");
+}
+
+#[test]
+fn a_level_may_differ_by_part() {
+    assert_eq!(
+        load(&[("OVERTURE__LOG__LEVEL", "info,overture_http=debug")]).unwrap().log.level,
+        "info,overture_http=debug"
+    );
+}
+
+#[test]
+fn localhost_is_understood() {
+    assert_eq!(load(&[("OVERTURE__HTTP__BIND", "localhost:9")]).unwrap().http.bind.to_string(), "127.0.0.1:9");
+}
+
+#[test]
+fn the_slash_at_the_end_of_the_public_address_is_dropped() {
+    assert_eq!(
+        load(&[("OVERTURE__PUBLIC_URL", "https://o.example/")]).unwrap().public_url.as_deref(),
+        Some("https://o.example")
+    );
+}

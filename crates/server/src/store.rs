@@ -1,0 +1,175 @@
+//! Opening what an installation keeps: the data folder, the secrets key, the database, brought to this version.
+
+use crate::config::{DatabaseKind, Settings};
+use crate::failure::Failure;
+use crate::secret_key::SecretKey;
+use overture_database::{Database, DatabaseOptions, MigrationStatus};
+use std::fs::DirBuilder;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::Path;
+
+/// How many connections read at once.
+const READERS: u32 = 4;
+
+/// An installation that is open.
+pub(crate) struct Store {
+    pub(crate) database: Database,
+    pub(crate) secret_key: SecretKey,
+    /// What was migrated on the way.
+    pub(crate) migrated: Vec<String>,
+}
+
+/// Opens the installation and makes what is missing of it: folder, key, database. The embedded default migrates itself.
+///
+/// # Errors
+/// What cannot be made, opened or migrated, with the remedy.
+pub(crate) async fn open_or_make(settings: &Settings) -> Result<Store, Failure> {
+    let store = open_as_it_is(settings).await?;
+    let status = status(&store.database).await?;
+    store
+        .database
+        .migrate()
+        .await
+        .map_err(|error| Failure::new(format!("The database cannot be migrated: {error}")).remedy(DOCTOR))?;
+    Ok(Store { migrated: status.pending, ..store })
+}
+
+/// Opens an installation that is there, and brings it to this version.
+///
+/// # Errors
+/// There is none, and everything `open_or_make` says.
+pub(crate) async fn open(settings: &Settings) -> Result<Store, Failure> {
+    must_exist(settings)?;
+    open_or_make(settings).await
+}
+
+/// Opens the installation without migrating.
+///
+/// # Errors
+/// What cannot be made or opened, with the remedy; a database of a newer version.
+pub(crate) async fn open_as_it_is(settings: &Settings) -> Result<Store, Failure> {
+    make_folder(&settings.data_dir)?;
+    let DatabaseKind::Sqlite(file) = &settings.database;
+    if let Some(folder) = file.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+        make_folder(folder)?;
+    }
+    let secret_key = secret_key(settings, file)?;
+    let options = DatabaseOptions {
+        url: settings.database.url(),
+        secrets_key: secret_key.for_channel_secrets(),
+        readers: READERS,
+    };
+    let database = Database::open(options).await.map_err(|error| {
+        Failure::new(format!("{} cannot be opened: {error}", file.display()))
+            .remedy("Check that this user may write the file and its folder and that the disk has room, or set OVERTURE__DATABASE__URL.")
+    })?;
+    if let [unknown, ..] = status(&database).await?.unknown.as_slice() {
+        return Err(Failure::new(format!(
+            "The database belongs to a newer version of Overture (it knows the migration {unknown})"
+        ))
+        .remedy("Start that version, or put a copy of the database from before it in place."));
+    }
+    Ok(Store { database, secret_key, migrated: Vec::new() })
+}
+
+/// How far the database is.
+///
+/// # Errors
+/// It cannot be asked.
+pub(crate) async fn status(database: &Database) -> Result<MigrationStatus, Failure> {
+    database
+        .migration_status()
+        .await
+        .map_err(|error| Failure::new(format!("The database cannot be read: {error}")).remedy(DOCTOR))
+}
+
+/// Whether somebody has made this installation's database.
+///
+/// # Errors
+/// Nobody has.
+pub(crate) fn must_exist(settings: &Settings) -> Result<(), Failure> {
+    let DatabaseKind::Sqlite(file) = &settings.database;
+    if file.exists() {
+        return Ok(());
+    }
+    Err(Failure::new(format!("There is no database yet: {} does not exist", file.display())).remedy(
+        "`overture init` makes one with a demo tenant and a key; OVERTURE__DATA_DIR says where to look for another.",
+    ))
+}
+
+const DOCTOR: &str = "`overture doctor` says what is wrong with the installation.";
+
+/// The configured key, or the one of the data folder, which is made before the first database and never after.
+fn secret_key(settings: &Settings, database: &Path) -> Result<SecretKey, Failure> {
+    match &settings.secret_key {
+        Some(key) => Ok(key.clone()),
+        None if database.exists() && !SecretKey::is_in(&settings.data_dir) => Err(Failure::new(format!(
+            "The database {} is there, but the secrets key it was made with is not: neither OVERTURE__SECRETS__KEY nor secrets.key in {}",
+            database.display(),
+            settings.data_dir.display()
+        ))
+        .remedy("Put the key back. If it is lost, set OVERTURE__SECRETS__KEY to a new one (openssl rand -base64 32) and add channels with passwords anew.")),
+        None => SecretKey::of_folder(&settings.data_dir),
+    }
+}
+
+/// Makes a folder that only this user can look into; one that is there stays as it is.
+fn make_folder(folder: &Path) -> Result<(), Failure> {
+    if folder.is_dir() {
+        return Ok(());
+    }
+    DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(folder)
+        .map_err(|error| Failure::io("The folder cannot be made", folder, &error))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn settings(folder: &Path) -> Settings {
+        let environment = vec![("OVERTURE__DATA_DIR".to_owned(), folder.display().to_string())];
+        Settings::load(None, &environment).unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_first_opening_makes_folder_key_and_database_and_a_second_finds_them() {
+        let folder = tempfile::tempdir().unwrap();
+        let settings = settings(&folder.path().join("a/b"));
+        let first = open_or_make(&settings).await.unwrap();
+        assert!(!first.migrated.is_empty());
+        first.database.close().await;
+        let second = open(&settings).await.unwrap();
+        assert!(second.migrated.is_empty() && first.secret_key == second.secret_key);
+    }
+
+    #[tokio::test]
+    async fn looking_at_an_installation_that_is_not_there_makes_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let told = open(&settings(&folder.path().join("data"))).await.err().unwrap().to_string();
+        assert!(told.contains("overture init"), "{told}");
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
+    }
+
+    #[tokio::test]
+    async fn a_database_whose_key_is_gone_gets_no_new_one_in_silence() {
+        let folder = tempfile::tempdir().unwrap();
+        let settings = settings(folder.path());
+        open_or_make(&settings).await.unwrap().database.close().await;
+        std::fs::remove_file(folder.path().join("secrets.key")).unwrap();
+        let told = open_or_make(&settings).await.err().unwrap().to_string();
+        assert!(told.contains("OVERTURE__SECRETS__KEY"), "{told}");
+        assert!(!folder.path().join("secrets.key").exists());
+    }
+
+    #[tokio::test]
+    async fn a_folder_with_odd_characters_is_a_folder() {
+        let folder = tempfile::tempdir().unwrap();
+        let odd = folder.path().join("50% of ü? yes");
+        let store = open_or_make(&settings(&odd)).await.unwrap();
+        assert!(odd.join("overture.db").exists());
+        store.database.close().await;
+    }
+}

@@ -1,0 +1,44 @@
+//! Logs and metrics of the process. Logs go to standard error: pretty on a terminal, JSON otherwise.
+//! What may stand in them is the business of whoever writes them: ids, codes and counts, nothing personal.
+
+use crate::config::LogFormat;
+use crate::config::Settings;
+use crate::failure::Failure;
+use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
+use std::io::{IsTerminal, stderr};
+use tracing_subscriber::EnvFilter;
+
+/// Bounds of the histograms of durations, in seconds.
+const SECONDS: [f64; 14] = [0.001, 0.0025, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 15.0, 60.0];
+
+/// Starts logging. A second call changes nothing.
+pub(crate) fn log(settings: &Settings, level: Option<&str>) {
+    let level = level.unwrap_or(&settings.log.level);
+    let filter = EnvFilter::try_new(level).unwrap_or_else(|_| EnvFilter::new("info"));
+    let terminal = stderr().is_terminal();
+    let pretty = match settings.log.format {
+        LogFormat::Auto => terminal,
+        LogFormat::Pretty => true,
+        LogFormat::Json => false,
+    };
+    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(stderr);
+    // An error here means that logging was started before, which is as good.
+    let _ = if pretty {
+        lines.with_ansi(terminal).try_init()
+    } else {
+        lines.json().flatten_event(true).with_current_span(true).with_span_list(false).try_init()
+    };
+}
+
+/// Starts counting. What was counted is read from the handle.
+///
+/// # Errors
+/// Somebody counts already.
+pub(crate) fn count() -> Result<PrometheusHandle, Failure> {
+    let failed = |error: &dyn std::fmt::Display| Failure::new(format!("Metrics cannot be kept: {error}"));
+    PrometheusBuilder::new()
+        .set_buckets(&SECONDS)
+        .map_err(|error| failed(&error))?
+        .install_recorder()
+        .map_err(|error| failed(&error))
+}

@@ -1,0 +1,189 @@
+//! Puts the rooms together: which adapters stand behind the ports, which use cases stand on them, and what runs.
+//! The only place that knows every adapter. Everything that talks to the world lives on the runtime that calls this.
+
+use crate::background::{self, RelayHealth, Stop};
+use crate::config::Settings;
+use crate::failure::Failure;
+use crate::store::Store;
+use crate::system::{RandomIds, SystemClock};
+use metrics_exporter_prometheus::PrometheusHandle;
+use overture_channels::{Senders, SendersOptions};
+use overture_database::Database;
+use overture_domain::ports::{
+    ApiKeyRepo, ChannelRepo, Clock, ContactRepo, ConversationRepo, DeliveryRepo, IdGenerator, MessageSender,
+    Observatory, RetentionRepo, WakeupQueue, WorkflowStarter,
+};
+use overture_domain::use_cases::{
+    Authenticate, ComposeOutbound, ComposePorts, RelayWakeups, RequestHasher, RunConversation, Sweep,
+};
+use overture_embedded::{EmbeddedEngine, EmbeddedOptions};
+use serde_json::{Value, json};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+/// How long the tasks in the background may take to notice that it is over.
+const BACKGROUND_GRACE: Duration = Duration::from_secs(2);
+
+/// The adapters behind the ports.
+#[derive(Clone)]
+pub(crate) struct Ports {
+    pub(crate) contacts: Arc<dyn ContactRepo>,
+    pub(crate) channels: Arc<dyn ChannelRepo>,
+    pub(crate) conversations: Arc<dyn ConversationRepo>,
+    pub(crate) deliveries: Arc<dyn DeliveryRepo>,
+    pub(crate) keys: Arc<dyn ApiKeyRepo>,
+    pub(crate) wakeups: Arc<dyn WakeupQueue>,
+    pub(crate) retention: Arc<dyn RetentionRepo>,
+    pub(crate) observatory: Arc<dyn Observatory>,
+    pub(crate) sender: Arc<dyn MessageSender>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) ids: Arc<dyn IdGenerator>,
+}
+
+impl Ports {
+    fn of(database: &Database, settings: &Settings) -> Self {
+        let senders = Senders::new(SendersOptions {
+            outbox: settings.outbox.clone(),
+            allow_private: settings.allow_private,
+            smtp_timeout: settings.smtp_timeout,
+        });
+        Self {
+            contacts: Arc::new(database.clone()),
+            channels: Arc::new(database.clone()),
+            conversations: Arc::new(database.clone()),
+            deliveries: Arc::new(database.clone()),
+            keys: Arc::new(database.clone()),
+            wakeups: Arc::new(database.clone()),
+            retention: Arc::new(database.clone()),
+            observatory: Arc::new(database.clone()),
+            sender: Arc::new(senders),
+            clock: Arc::new(SystemClock),
+            ids: Arc::new(RandomIds),
+        }
+    }
+
+    /// The same, dying where a test wants it.
+    #[cfg(debug_assertions)]
+    fn with_crash_point(self) -> Result<Self, Failure> {
+        use crate::crash::{CrashPoint, Crashing, VARIABLE};
+        let Ok(text) = std::env::var(VARIABLE) else { return Ok(self) };
+        let at = Arc::new(CrashPoint::parse(&text)?);
+        Ok(Self {
+            conversations: Crashing::new(self.conversations, &at),
+            deliveries: Crashing::new(self.deliveries, &at),
+            sender: Crashing::new(self.sender, &at),
+            wakeups: Crashing::new(self.wakeups, &at),
+            ..self
+        })
+    }
+
+    #[cfg(not(debug_assertions))]
+    #[expect(clippy::unnecessary_wraps, reason = "debug builds can refuse a crash point")]
+    fn with_crash_point(self) -> Result<Self, Failure> {
+        Ok(self)
+    }
+}
+
+/// A process that runs conversations.
+pub(crate) struct Running {
+    pub(crate) ports: Ports,
+    pub(crate) compose: Arc<ComposeOutbound>,
+    pub(crate) authenticate: Arc<Authenticate>,
+    pub(crate) relay: RelayHealth,
+    pub(crate) engine: Arc<EmbeddedEngine>,
+    database: Database,
+    stop: watch::Sender<bool>,
+    background: JoinSet<()>,
+    grace: Duration,
+}
+
+impl Running {
+    /// Starts the engine, the relay and everything else in the background, on the current runtime.
+    ///
+    /// # Errors
+    /// Metrics cannot be kept, or there is no such crash point.
+    pub(crate) fn start(store: Store, settings: &Settings, metrics: PrometheusHandle) -> Result<Self, Failure> {
+        let Store { database, secret_key, .. } = store;
+        let ports = Ports::of(&database, settings).with_crash_point()?;
+        let run = RunConversation::new(
+            Arc::clone(&ports.deliveries),
+            Arc::clone(&ports.channels),
+            Arc::clone(&ports.sender),
+            Arc::clone(&ports.clock),
+        );
+        let options = EmbeddedOptions { concurrency: settings.engine.concurrency, ..EmbeddedOptions::default() };
+        let engine = EmbeddedEngine::new(Arc::new(run), Arc::clone(&ports.wakeups), options);
+        let starter: Arc<dyn WorkflowStarter> = Arc::<EmbeddedEngine>::clone(&engine);
+        let compose = ComposeOutbound::new(
+            ComposePorts {
+                contacts: Arc::clone(&ports.contacts),
+                channels: Arc::clone(&ports.channels),
+                conversations: Arc::clone(&ports.conversations),
+                starter: Arc::clone(&starter),
+                clock: Arc::clone(&ports.clock),
+                ids: Arc::clone(&ports.ids),
+            },
+            RequestHasher::new(&secret_key.for_request_hashes()),
+            settings.deliver_within,
+        );
+        let authenticate = Authenticate::new(Arc::clone(&ports.keys), Arc::clone(&ports.clock));
+
+        let relay = RelayHealth::new();
+        let (stop, until) = Stop::new();
+        let mut background = JoinSet::new();
+        let room = {
+            let engine = Arc::clone(&engine);
+            move || engine.room()
+        };
+        background.spawn(background::relay(
+            RelayWakeups::new(Arc::clone(&ports.wakeups), starter),
+            room,
+            relay.clone(),
+            Arc::clone(&ports.clock),
+            until.clone(),
+        ));
+        background.spawn(background::sweep(
+            Sweep::new(Arc::clone(&ports.retention)),
+            Arc::clone(&ports.clock),
+            until.clone(),
+        ));
+        background.spawn(background::fold_metrics(metrics, Arc::clone(&ports.clock), until));
+        Ok(Self {
+            compose: Arc::new(compose),
+            authenticate: Arc::new(authenticate),
+            relay,
+            engine,
+            database,
+            stop,
+            background,
+            grace: settings.engine.stop_within,
+            ports,
+        })
+    }
+
+    /// Takes nothing new, lets what is being sent end, and closes the database.
+    pub(crate) async fn stop(mut self) {
+        // Nobody listens any more if the background has ended already.
+        let _ = self.stop.send(true);
+        let ended =
+            tokio::time::timeout(BACKGROUND_GRACE, async { while self.background.join_next().await.is_some() {} })
+                .await;
+        if ended.is_err() {
+            tracing::warn!("something in the background did not end in time and is cut off");
+        }
+        self.background.shutdown().await;
+        self.engine.stop(self.grace).await;
+        self.database.close().await;
+    }
+}
+
+/// The adapters that a configuration chooses, by name.
+pub(crate) fn adapters(settings: &Settings) -> Value {
+    json!({
+        "database": settings.database.name(),
+        "engine": "embedded",
+        "senders": overture_domain::entities::Transport::ALL.iter().map(|transport| transport.as_str()).collect::<Vec<_>>(),
+    })
+}

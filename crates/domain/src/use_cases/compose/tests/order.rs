@@ -133,6 +133,16 @@ async fn of_any_two_faults_the_earlier_answers() {
     assert!(pairs > 190, "{pairs} pairs");
 }
 
+#[test]
+fn whatever_else_is_wrong_is_named_too() {
+    use ProblemCode as P;
+    let all = [P::InvalidContactId, P::ContactAndAddress, P::InvalidContactName, P::ContentTooLong, P::InvalidAgent];
+    let faults: Vec<_> = FAULTS.into_iter().filter(|(code, _)| all.contains(code)).collect();
+    let world = spoiled(&faults);
+    let problems = examine(&world.command.parse(), &world.known(), false).err().expect("it is refused");
+    assert_eq!(problems.iter().map(|problem| problem.code).collect::<Vec<_>>(), all);
+}
+
 proptest! {
     #[test]
     fn whatever_is_wrong_is_named_once_and_in_order(chosen in prop::collection::btree_set(0..FAULTS.len(), 1..8)) {

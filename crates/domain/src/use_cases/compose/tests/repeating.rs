@@ -73,7 +73,7 @@ async fn a_replay_looks_at_nothing_else_so_it_works_though_the_channel_is_disabl
 
 #[tokio::test]
 async fn the_same_key_with_another_body_is_refused() {
-    let changes: [fn(&mut ComposeCommand); 12] = [
+    let changes: [fn(&mut ComposeCommand); 13] = [
         |other| other.workspace_id = some("00000000-0000-0000-0000-000000000099"),
         |other| other.channel_id = some("00000000-0000-0000-0000-000000000099"),
         |other| other.contact_id = some("00000000-0000-0000-0000-000000000099"),
@@ -86,6 +86,7 @@ async fn the_same_key_with_another_body_is_refused() {
         |other| other.agent = Some(AgentFields { id: some("u-1"), name: some("Zoë") }),
         |other| other.agent = Some(AgentFields { id: some("Zoë"), name: some("u-1") }),
         |other| (other.subject, other.content) = (some("Hello, here is what you asked for."), some("Your order")),
+        |other| (other.subject, other.content) = (some("Your orderHello"), some(", here is what you asked for.")),
     ];
     for (n, change) in changes.into_iter().enumerate() {
         let mut world = keyed();

@@ -1,0 +1,79 @@
+//! `docs/contract-coverage.md` against the repository: whatever it names exists, and no code of a refused compose is
+//! missing. It owns no rule of the contract and refuses to judge whether a test is good.
+
+use overture_domain::use_cases::ProblemCode;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+/// The part of the page whose rows need no test.
+const LATER: &str = "## Not in this version";
+
+fn repository() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+}
+
+fn read(path: &str) -> Result<String, String> {
+    std::fs::read_to_string(repository().join(path)).map_err(|error| format!("{path}: {error}"))
+}
+
+fn page() -> String {
+    read("docs/contract-coverage.md").unwrap_or_else(|error| panic!("{error}"))
+}
+
+/// What stands between backticks.
+fn quoted(text: &str) -> impl Iterator<Item = &str> {
+    text.split('`').skip(1).step_by(2)
+}
+
+/// The tests that a text names, as file and function.
+fn tests_of(text: &str) -> impl Iterator<Item = (&str, &str)> {
+    quoted(text).filter_map(|name| name.split_once(".rs::").map(|_| name)?.rsplit_once("::"))
+}
+
+/// The rows of the tables, without their heads and rules.
+fn rows(text: &str) -> impl Iterator<Item = &str> {
+    let lines: Vec<&str> = text.lines().collect();
+    let heads: Vec<usize> = (1..lines.len()).filter(|n| lines[*n].starts_with("| ---")).map(|n| n - 1).collect();
+    lines
+        .into_iter()
+        .enumerate()
+        .filter(move |(n, line)| line.starts_with('|') && !line.starts_with("| ---") && !heads.contains(n))
+        .map(|(_, line)| line)
+}
+
+#[test]
+fn every_code_of_a_refused_compose_is_covered() {
+    let page = page();
+    for code in ProblemCode::ALL {
+        let covered =
+            rows(&page).any(|row| quoted(row).any(|word| word == code.as_str()) && tests_of(row).next().is_some());
+        assert!(covered, "docs/contract-coverage.md has no row with a test for `{code}`");
+    }
+}
+
+#[test]
+fn every_test_that_is_named_exists() {
+    let page = page();
+    let mut files = BTreeMap::new();
+    let mut missing = Vec::new();
+    for (path, function) in tests_of(&page) {
+        let source = files.entry(path).or_insert_with(|| read(path));
+        match source {
+            Ok(source) if source.contains(&format!("fn {function}(")) => {}
+            Ok(_) => missing.push(format!("{path} has no fn {function}")),
+            Err(error) => missing.push(error.clone()),
+        }
+    }
+    assert!(files.len() > 20, "the page names tests of {} files only", files.len());
+    assert!(missing.is_empty(), "docs/contract-coverage.md names what does not exist:\n{}", missing.join("\n"));
+}
+
+#[test]
+fn every_row_has_a_test() {
+    let page = page();
+    let (now, _) = page.split_once(LATER).expect("the page says what is not in this version");
+    let bare: Vec<_> =
+        rows(now).filter(|row| tests_of(row).next().is_none() && !row.contains("`crates/http`")).collect();
+    assert!(rows(now).count() > 80, "the page has too few rows to be whole");
+    assert!(bare.is_empty(), "rows without a test in docs/contract-coverage.md:\n{}", bare.join("\n"));
+}

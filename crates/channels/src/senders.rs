@@ -1,0 +1,77 @@
+//! One door to all senders: the transport of a channel decides who carries its messages.
+//!
+//! Owned here: choosing the sender, and the numbers about sending (`overture_send_total` by transport and outcome,
+//! `overture_send_seconds` by transport). Refused here: anything personal in numbers, spans and log lines; what a
+//! provider said is returned to be stored, never logged.
+
+use crate::egress::EgressGuard;
+use crate::sandbox::SandboxSender;
+use crate::smtp::{SmtpOptions, SmtpSender};
+use async_trait::async_trait;
+use overture_domain::entities::{ChannelConnection, Transport};
+use overture_domain::ports::{Accepted, MessageSender, Outgoing, SendError};
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+/// What the senders need to know.
+#[derive(Debug, Clone)]
+pub struct SendersOptions {
+    /// The folder of the sandbox.
+    pub outbox: PathBuf,
+    /// Whether senders may connect to private, loopback and link-local addresses.
+    pub allow_private: bool,
+    /// The most that one send by SMTP may take, from resolving the name to the answer after the text.
+    pub smtp_timeout: Duration,
+}
+
+impl Default for SendersOptions {
+    fn default() -> Self {
+        Self { outbox: PathBuf::from("outbox"), allow_private: false, smtp_timeout: SmtpOptions::DEFAULT_TIMEOUT }
+    }
+}
+
+/// Every sender there is.
+pub struct Senders {
+    smtp: SmtpSender,
+    sandbox: SandboxSender,
+}
+
+impl Senders {
+    /// All senders with these options. Nothing is connected and no folder is made before the first message.
+    pub fn new(options: SendersOptions) -> Self {
+        let guard = EgressGuard::new(options.allow_private);
+        Self {
+            smtp: SmtpSender::new(SmtpOptions { timeout: options.smtp_timeout, ..SmtpOptions::new(guard) }),
+            sandbox: SandboxSender::new(options.outbox),
+        }
+    }
+}
+
+#[async_trait]
+impl MessageSender for Senders {
+    async fn send(&self, connection: &ChannelConnection, outgoing: &Outgoing) -> Result<Accepted, SendError> {
+        let begun = Instant::now();
+        let result = match connection.transport {
+            Transport::Smtp => self.smtp.send(connection, outgoing).await,
+            Transport::Sandbox => self.sandbox.send(connection, outgoing).await,
+        };
+        let transport = connection.transport.as_str();
+        let (outcome, code) = outcome(&result);
+        metrics::counter!("overture_send_total", "transport" => transport, "outcome" => outcome).increment(1);
+        metrics::histogram!("overture_send_seconds", "transport" => transport).record(begun.elapsed().as_secs_f64());
+        tracing::debug!(message_id = %outgoing.message_id, transport, outcome, code, "a send ended");
+        result
+    }
+}
+
+/// How a send ended, in two words that name nobody.
+fn outcome(result: &Result<Accepted, SendError>) -> (&'static str, Option<&'static str>) {
+    match result {
+        Ok(_) => ("accepted", None),
+        Err(SendError::Rejected(cause)) => ("rejected", Some(cause.code)),
+        Err(SendError::Config(cause)) => ("config", Some(cause.code)),
+        Err(SendError::RateLimited { cause, .. }) => ("rate_limited", Some(cause.code)),
+        Err(SendError::Unavailable(cause)) => ("unavailable", Some(cause.code)),
+        Err(SendError::Unclear(cause)) => ("unclear", Some(cause.code)),
+    }
+}

@@ -1,0 +1,226 @@
+//! Email by SMTP (RFC 5321): one recipient per message, over connections that are kept for a while.
+//!
+//! Owned here: what is certain and what is not. lettre speaks the protocol, step by step; because each step is ours, a
+//! failure is known by its stage, and only a connection that is lost, silent or unreadable *after the text was begun*
+//! leaves it open whether the message was taken. Everything before is certainly not sent, and every negative answer is
+//! certain. Refused here: repeating. Only a kept connection that fails before the text is replaced, once, by a new one.
+//!
+//! | `SendError` | code | when |
+//! |---|---|---|
+//! | `Config` | `unusable_settings` | the stored settings cannot be read |
+//! | `Config` | `egress_refused` | the host has only addresses that may not be reached |
+//! | `Config` | `insecure_authentication` | a password would travel without TLS to another machine |
+//! | `Config` | `session_refused` | 5xx as greeting or to EHLO |
+//! | `Config` | `starttls_unavailable`, `starttls_refused` | not offered; answered 5xx |
+//! | `Config` | `tls_certificate`, `tls_failed` | the certificate does not hold; the handshake failed otherwise |
+//! | `Config` | `authentication_unavailable` | neither PLAIN nor LOGIN is offered |
+//! | `Config` | `authentication_failed` | 5xx to AUTH, such as 535 5.7.8 |
+//! | `Config` | `authentication_required` | 530, 534, 535, 538 or 5.7.8, 5.7.9, 5.7.11 to MAIL, RCPT or DATA |
+//! | `Rejected` | `unusable_message` | no email address, no Message-ID |
+//! | `Rejected` | `smtputf8_unsupported` | a local part beyond ASCII, and the server cannot |
+//! | `Rejected` | `sender_rejected` | 5xx to MAIL |
+//! | `Rejected` | `recipient_unknown` | 5.1.1, 5.1.2, 5.1.3, 5.1.6, 5.1.10, 5.2.1: the address is bad |
+//! | `Rejected` | `mailbox_full` | 5.2.2: the address is good. A server that wants to be asked again says 4.2.2; one that says 5.2.2 has decided (RFC 3463), and the agent learns it now and not in a day |
+//! | `Rejected` | `message_too_large` | 5.2.3, 5.3.4 |
+//! | `Rejected` | `policy_rejected` | 5.7.x: spam, policy, authentication of the sender's domain |
+//! | `Rejected` | `recipient_rejected`, `message_rejected` | any other 5xx to RCPT; to DATA or after the text |
+//! | `Unavailable` | `name_unresolved` | the host has no address now |
+//! | `Unavailable` | `connection_failed` | refused, unreachable, or no answer while connecting |
+//! | `Unavailable` | `connection_lost`, `timed_out`, `protocol_error` | before the text was begun |
+//! | `Unavailable` | `connections_busy` | every connection of this channel was in use until the time-out |
+//! | `Unavailable` | `temporarily_refused` | 4xx at any stage: greylisting, full queue, 421 |
+//! | `Unclear` | `answer_lost`, `answer_timed_out`, `answer_unreadable` | after the text was begun |
+//!
+//! A `provider_code` is the reply code with the enhanced status code, if there is one: `550 5.1.1`. The text is what the
+//! server said; it may hold an address, except in `Config`, where it is masked because a channel's owner reads it.
+
+mod classification;
+mod pool;
+mod session;
+mod wire;
+
+use crate::cause::{cause, unusable_message, unusable_settings};
+use crate::egress::{EgressError, EgressGuard};
+use crate::email::Email;
+use crate::settings::{SmtpSettings, Tls};
+use async_trait::async_trait;
+use classification::classify;
+use lettre::transport::smtp::client::{Certificate, CertificateStore, TlsParameters};
+use overture_domain::entities::ChannelConnection;
+use overture_domain::ports::{Accepted, MessageSender, Outgoing, SendError};
+use pool::{Key, Pool};
+use session::{Failure, Fault, Session, Stage};
+use std::net::SocketAddr;
+use std::time::Duration;
+use tokio::time::{Instant, timeout_at};
+
+/// What the SMTP sender needs to know.
+#[derive(Debug, Clone)]
+pub struct SmtpOptions {
+    /// Decides whom it may connect to.
+    pub guard: EgressGuard,
+    /// The most that one send may take, from resolving the name to the answer after the text.
+    pub timeout: Duration,
+    /// Certificates (PEM) that are trusted beside the roots of Mozilla.
+    pub trusted: Vec<String>,
+    /// A connection that was idle for longer is asked with NOOP before it is used.
+    pub check_after: Duration,
+    /// A connection that was idle for longer is closed.
+    pub idle_limit: Duration,
+    /// The most connections of one channel at a time; further messages wait within their own time-out.
+    pub connections: usize,
+}
+
+impl SmtpOptions {
+    /// lettre's own default. RFC 5321 asks for ten minutes after the text; what takes longer than this is `Unclear`,
+    /// and email resends that with the same Message-ID.
+    pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(60);
+
+    /// The usual options behind this guard.
+    pub const fn new(guard: EgressGuard) -> Self {
+        Self {
+            guard,
+            timeout: Self::DEFAULT_TIMEOUT,
+            trusted: Vec::new(),
+            check_after: Duration::from_secs(5),
+            idle_limit: Duration::from_secs(30),
+            connections: 10,
+        }
+    }
+}
+
+/// Hands messages to mail servers.
+pub struct SmtpSender {
+    options: SmtpOptions,
+    pool: Pool,
+}
+
+impl SmtpSender {
+    /// A sender with these options. Nothing is connected before the first message.
+    pub fn new(options: SmtpOptions) -> Self {
+        let pool = Pool::new(options.idle_limit, options.connections);
+        Self { options, pool }
+    }
+
+    /// The addresses to connect to: checked, and fit for what the settings would send there.
+    async fn addresses(&self, settings: &SmtpSettings, deadline: Instant) -> Result<Vec<SocketAddr>, SendError> {
+        let found = timeout_at(deadline, self.options.guard.resolve(&settings.host, settings.port)).await;
+        let mut addresses = match found {
+            Ok(Ok(addresses)) => addresses,
+            Ok(Err(error @ EgressError::Refused { .. })) => {
+                let text = format!("This server may not connect there: {error}.");
+                return Err(SendError::Config(cause("egress_refused", text)));
+            }
+            Ok(Err(error @ EgressError::Unresolved { .. })) => {
+                return Err(SendError::Unavailable(cause("name_unresolved", format!("Mail server: {error}."))));
+            }
+            Err(_) => {
+                let text = format!("The name {} was not resolved in time.", settings.host);
+                return Err(SendError::Unavailable(cause("name_unresolved", text)));
+            }
+        };
+        if settings.tls == Tls::None && settings.credentials.is_some() {
+            addresses.retain(|address| address.ip().to_canonical().is_loopback());
+            if addresses.is_empty() {
+                let text = format!("The password for {} would travel without TLS. Use starttls or tls.", settings.host);
+                return Err(SendError::Config(cause("insecure_authentication", text)));
+            }
+        }
+        Ok(addresses)
+    }
+
+    /// Hands the email over on a kept connection or a new one, and keeps the connection if all went well.
+    async fn deliver(&self, errand: &Errand<'_>) -> Result<(), Failure> {
+        if let Some((key, mut session, idle)) = self.pool.take(errand.channel, errand.addresses) {
+            let checked = if idle > self.options.check_after { session.check(errand.deadline).await } else { Ok(()) };
+            let outcome = match checked {
+                Ok(()) => session.hand_over(errand.email, errand.deadline).await,
+                Err(failure) => Err(failure),
+            };
+            match outcome {
+                Ok(()) => return self.keep(key, session),
+                Err(failure) if failure.may_be_the_connection() => session.abandon(&failure),
+                Err(failure) => {
+                    session.abandon(&failure);
+                    return Err(failure);
+                }
+            }
+        }
+        let (address, mut session) = self.open(errand).await?;
+        match session.hand_over(errand.email, errand.deadline).await {
+            Ok(()) => self.keep(Key { channel: errand.channel, address }, session),
+            Err(failure) => {
+                session.abandon(&failure);
+                Err(failure)
+            }
+        }
+    }
+
+    #[expect(clippy::unnecessary_wraps, reason = "it ends every successful branch of deliver")]
+    fn keep(&self, key: Key, session: Session) -> Result<(), Failure> {
+        self.pool.put(key, session);
+        Ok(())
+    }
+
+    /// A new session with the first address that lets itself be connected to.
+    async fn open(&self, errand: &Errand<'_>) -> Result<(SocketAddr, Session), Failure> {
+        let tls = self.tls_parameters(errand.settings)?;
+        let mut last = Failure { stage: Stage::Connect, fault: Fault::TimedOut };
+        for &address in errand.addresses {
+            match Session::open(address, errand.settings, tls.clone(), errand.deadline).await {
+                Ok(session) => return Ok((address, session)),
+                Err(failure) if failure.stage == Stage::Connect => last = failure,
+                Err(failure) => return Err(failure),
+            }
+        }
+        Err(last)
+    }
+
+    fn tls_parameters(&self, settings: &SmtpSettings) -> Result<Option<TlsParameters>, Failure> {
+        if settings.tls == Tls::None {
+            return Ok(None);
+        }
+        let failed = |error: lettre::transport::smtp::Error| Failure {
+            stage: Stage::Tls,
+            fault: Fault::Handshake(error.to_string()),
+        };
+        let mut builder =
+            TlsParameters::builder(settings.host.clone()).certificate_store(CertificateStore::WebpkiRoots);
+        for pem in &self.options.trusted {
+            builder = builder.add_root_certificate(Certificate::from_pem(pem.as_bytes()).map_err(failed)?);
+        }
+        builder.build_rustls().map(Some).map_err(failed)
+    }
+}
+
+/// Everything one delivery needs.
+struct Errand<'a> {
+    channel: pool::Channel,
+    settings: &'a SmtpSettings,
+    addresses: &'a [SocketAddr],
+    email: &'a Email,
+    deadline: Instant,
+}
+
+#[async_trait]
+impl MessageSender for SmtpSender {
+    async fn send(&self, connection: &ChannelConnection, outgoing: &Outgoing) -> Result<Accepted, SendError> {
+        let deadline = Instant::now() + self.options.timeout;
+        let settings = SmtpSettings::read(&connection.settings).ok_or_else(unusable_settings)?;
+        let email = Email::render(&settings.from, settings.reply_to.as_ref(), outgoing).map_err(unusable_message)?;
+        let addresses = self.addresses(&settings, deadline).await?;
+        let Ok(_lane) = timeout_at(deadline, self.pool.lane(connection.channel_id)).await else {
+            let text = format!("Every connection of this channel to {} was in use.", settings.host);
+            return Err(SendError::Unavailable(cause("connections_busy", text)));
+        };
+        let channel = pool::Channel { id: connection.channel_id, version: connection.version };
+        let errand = Errand { channel, settings: &settings, addresses: &addresses, email: &email, deadline };
+        match self.deliver(&errand).await {
+            Ok(()) => Ok(Accepted { provider_message_id: outgoing.wire_message_id.clone() }),
+            Err(failure) => Err(classify(failure, &settings)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -4,9 +4,11 @@
 //! Refuses to be part of the product: no crate depends on it outside its tests.
 
 mod clock;
+pub mod engine_contract;
 mod ids;
 mod memory;
 mod sender;
+pub mod sender_contract;
 mod starter;
 pub mod store_contract;
 mod waiting;

@@ -54,12 +54,15 @@ use std::net::SocketAddr;
 use std::time::Duration;
 use tokio::time::{Instant, timeout_at};
 
+/// No send takes longer, whatever the options say; a clock can count that far.
+const LONGEST_TIMEOUT: Duration = Duration::from_secs(24 * 60 * 60);
+
 /// What the SMTP sender needs to know.
 #[derive(Debug, Clone)]
 pub struct SmtpOptions {
     /// Decides whom it may connect to.
     pub guard: EgressGuard,
-    /// The most that one send may take, from resolving the name to the answer after the text.
+    /// The most that one send may take, from resolving the name to the answer after the text; a day at most.
     pub timeout: Duration,
     /// Certificates (PEM) that are trusted beside the roots of Mozilla.
     pub trusted: Vec<String>,
@@ -205,7 +208,7 @@ struct Errand<'a> {
 #[async_trait]
 impl MessageSender for SmtpSender {
     async fn send(&self, connection: &ChannelConnection, outgoing: &Outgoing) -> Result<Accepted, SendError> {
-        let deadline = Instant::now() + self.options.timeout;
+        let deadline = Instant::now() + self.options.timeout.min(LONGEST_TIMEOUT);
         let settings = SmtpSettings::read(&connection.settings).ok_or_else(unusable_settings)?;
         let email = Email::render(&settings.from, settings.reply_to.as_ref(), outgoing).map_err(unusable_message)?;
         let addresses = self.addresses(&settings, deadline).await?;

@@ -130,10 +130,9 @@ async fn write(tx: &mut SqliteConnection, place: &Place) -> Result<(), sqlx::Err
     .bind(now)
     .execute(&mut *tx)
     .await?;
-    sqlx::query("INSERT INTO wakeups (conversation_id, workspace_id, channel_id, generation, due_at, claimed_until, tries) VALUES (?,?,?,1,?,?,0)")
+    sqlx::query("INSERT INTO wakeups (conversation_id, workspace_id, generation, due_at, claimed_until, tries) VALUES (?,?,1,?,?,0)")
         .bind(conversation)
         .bind(place.workspace)
-        .bind(place.channel)
         .bind(now)
         .bind(now)
         .execute(&mut *tx)

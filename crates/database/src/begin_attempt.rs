@@ -23,6 +23,24 @@ const LOOK: &str = "SELECT m.id AS id, m.conversation_id, m.status AS status, m.
     v.recipient_name, ch.kind, ch.state, ch.enabled, ch.probe_at, {now} AS now \
     FROM messages m JOIN conversations v ON v.id = m.conversation_id JOIN channels ch ON ch.id = v.channel_id WHERE m.id = ?";
 
+/// Prolongs the lease of a message's current attempt, and with it the time in which nobody else probes its channel.
+pub(crate) async fn renew(
+    tx: &DatabaseTransaction,
+    message: MessageId,
+    number: u32,
+    lease: Duration,
+) -> Result<bool, DbErr> {
+    let (id, lease) = (message.as_uuid(), signed(lease));
+    let sql = "UPDATE messages SET lease_until = {now} + ? WHERE id = ? AND attempts = ? AND status = 'sending'";
+    if change(tx, sql, [lease.into(), id.into(), i64::from(number).into()]).await? == 0 {
+        return Ok(false);
+    }
+    let sql = "UPDATE channels SET probe_at = {now} + ? WHERE probing_message_id = ? AND id = \
+               (SELECT v.channel_id FROM messages m JOIN conversations v ON v.id = m.conversation_id WHERE m.id = ?)";
+    change(tx, sql, [lease.into(), id.into(), id.into()]).await?;
+    Ok(true)
+}
+
 /// Begins an attempt, or says why not. The outer error ends the transaction, the inner one is this message's alone.
 pub(crate) async fn begin(
     tx: &DatabaseTransaction,
@@ -46,8 +64,9 @@ pub(crate) async fn begin(
             write(tx, message, number, lease).await?;
             if probes {
                 // Nobody else probes while this attempt may live.
-                let sql = "UPDATE channels SET probe_at = {now} + ? WHERE id = ?";
-                change(tx, sql, [signed(lease).into(), outgoing.channel_id.as_uuid().into()]).await?;
+                let sql = "UPDATE channels SET probe_at = {now} + ?, probing_message_id = ? WHERE id = ?";
+                change(tx, sql, [signed(lease).into(), message.as_uuid().into(), outgoing.channel_id.as_uuid().into()])
+                    .await?;
             }
             Ok(Ok(Begun::Attempt(Box::new(BegunAttempt { number, outgoing, probes }))))
         }

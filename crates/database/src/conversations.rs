@@ -76,7 +76,7 @@ impl ConversationRepo for Database {
     }
 
     async fn newest_messages(&self, tenant: TenantId, limit: u32) -> Result<Vec<MessageDetails>, StoreError> {
-        let sql = format!("{} WHERE v.tenant_id = ? ORDER BY m.id DESC LIMIT ?", details_sql());
+        let sql = format!("{} WHERE v.tenant_id = ? ORDER BY m.created_at DESC, m.id DESC LIMIT ?", details_sql());
         let rows = all(&self.readers, &sql, [tenant.as_uuid().into(), i64::from(limit).into()]).await;
         let rows = rows.map_err(|error| store_error(&error))?;
         let mut found = Vec::with_capacity(rows.len());

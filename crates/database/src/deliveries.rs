@@ -5,8 +5,7 @@ use crate::conversations::read_attention;
 use crate::error::store_error;
 use crate::messages::count;
 use crate::rows::Row;
-use crate::sql::{all, change};
-use crate::wakeups::signed;
+use crate::sql::all;
 use async_trait::async_trait;
 use overture_domain::entities::{ChannelKind, ConversationStatus, MessageStatus, OnUnclear};
 use overture_domain::ids::{ChannelId, ConversationId, MessageId, Version};
@@ -49,13 +48,7 @@ impl DeliveryRepo for Database {
     }
 
     async fn renew_lease(&self, message: MessageId, number: u32, lease: Duration) -> Result<bool, StoreError> {
-        let sql = "UPDATE messages SET lease_until = {now} + ? WHERE id = ? AND attempts = ? AND status = 'sending'";
-        self.writer
-            .write(move |tx| {
-                let values = [signed(lease).into(), message.as_uuid().into(), i64::from(number).into()];
-                Box::pin(async move { Ok(change(tx, sql, values).await? > 0) })
-            })
-            .await
+        self.writer.write(move |tx| Box::pin(crate::begin_attempt::renew(tx, message, number, lease))).await
     }
 
     async fn save(&self, change: ProcessChange) -> Result<Saved, SaveError> {

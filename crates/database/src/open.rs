@@ -76,13 +76,21 @@ pub(crate) async fn write(tx: &DatabaseTransaction, members: &mut [OpenMember]) 
 /// Decides who can be written: in order, so that of two members of one batch the first wins.
 async fn judge(tx: &DatabaseTransaction, members: &mut [OpenMember]) -> Result<(), DbErr> {
     let mut taken = Taken::load(tx, members).await?;
-    for member in &mut *members {
-        member.verdict = taken.claim(&member.opening).map_or_else(Verdict::Lost, |()| Verdict::Written);
-    }
-    for member in members.iter_mut().filter(|member| matches!(member.verdict, Verdict::Lost(_))) {
-        if exists(tx, member.opening.conversation_id.as_uuid()).await? {
-            member.verdict = Verdict::WrittenBefore;
-        }
+    let mut written = HashSet::new();
+    for member in members {
+        let id = member.opening.conversation_id.as_uuid();
+        member.verdict = if written.contains(&id) {
+            Verdict::WrittenBefore
+        } else {
+            match taken.claim(&member.opening) {
+                Ok(()) => {
+                    written.insert(id);
+                    Verdict::Written
+                }
+                Err(_) if exists(tx, id).await? => Verdict::WrittenBefore,
+                Err(lost) => Verdict::Lost(lost),
+            }
+        };
     }
     Ok(())
 }
@@ -300,19 +308,17 @@ async fn write_messages(tx: &DatabaseTransaction, winners: &[&OpenConversation])
 }
 
 async fn write_wakeups(tx: &DatabaseTransaction, winners: &[&OpenConversation]) -> Result<(), DbErr> {
-    let mut rows = Rows::new(5);
+    let mut rows = Rows::new(4);
     for opening in winners {
         rows.push([
             opening.conversation_id.as_uuid().into(),
             opening.workspace_id.as_uuid().into(),
-            opening.channel_id.as_uuid().into(),
             FIRST_GENERATION.into(),
             i64::try_from(opening.claimed_for.as_millis()).unwrap_or(i64::MAX).into(),
         ]);
     }
-    let head =
-        "INSERT INTO wakeups (conversation_id, workspace_id, channel_id, generation, due_at, claimed_until, tries)";
-    rows.change(tx, head, "(?,?,?,?,{now},{now}+?,0)", "").await
+    let head = "INSERT INTO wakeups (conversation_id, workspace_id, generation, due_at, claimed_until, tries)";
+    rows.change(tx, head, "(?,?,?,{now},{now}+?,0)", "").await
 }
 
 async fn write_idempotency_records(tx: &DatabaseTransaction, winners: &[&OpenConversation]) -> Result<(), DbErr> {

@@ -106,7 +106,7 @@ impl Place {
              SELECT message, conversation, 'outbound', 'Hello', 'sent', 1, 0, 0, 0, i FROM fresh"
                 .to_owned(),
             format!("INSERT INTO idempotency_records SELECT {tenant}, randomblob(32), randomblob(32), conversation, '', 9e15 FROM fresh"),
-            format!("INSERT INTO wakeups SELECT conversation, {workspace}, {channel}, 1, 9e15, 0, 0 FROM fresh"),
+            format!("INSERT INTO wakeups SELECT conversation, {workspace}, 1, 9e15, 0, 0 FROM fresh"),
             "DROP TABLE fresh".to_owned(),
         ];
         for statement in statements {

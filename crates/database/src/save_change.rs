@@ -2,26 +2,31 @@
 
 use crate::rows::millis;
 use crate::sql::{change, one};
-use crate::wakeups::signed;
+use crate::wakeups::{signed, wake};
 use overture_domain::entities::AttemptOutcome;
-use overture_domain::ids::MessageId;
+use overture_domain::ids::{ConversationId, MessageId};
 use overture_domain::ports::{AttemptChange, ChannelChange, MessageChange, ProcessChange, Saved};
 use overture_domain::time::Timestamp;
 use sea_orm::{DatabaseTransaction, DbErr};
 use std::sync::Arc;
 
+/// The conversations of a channel that have something to send, but the one that found out about it.
+const WAITING: &str = "SELECT DISTINCT v.id, v.workspace_id FROM messages m JOIN conversations v ON v.id = m.conversation_id \
+                       WHERE m.status IN ('queued', 'held', 'sending') AND v.channel_id = ? AND v.id <> ?";
+
 /// Keeps a change; `None` if the conversation has moved.
 pub(crate) async fn save(tx: &DatabaseTransaction, kept: Arc<ProcessChange>) -> Result<Option<Saved>, DbErr> {
     let message = kept.message.id;
+    if !stands(tx, &kept).await? {
+        return Ok(None);
+    }
     if let Some(attempt) = &kept.attempt
         && !is_open(tx, message, attempt).await?
     {
         write_event(tx, &kept, &format!("late_{}", attempt.outcome.as_str())).await?;
         return Ok(Some(Saved::Late));
     }
-    if !move_conversation(tx, &kept).await? {
-        return Ok(None);
-    }
+    move_conversation(tx, &kept).await?;
     let unclear = kept.attempt.as_ref().is_some_and(|attempt| attempt.outcome == AttemptOutcome::Unclear);
     change_message(tx, &kept.message, unclear).await?;
     if let Some(attempt) = &kept.attempt {
@@ -29,10 +34,18 @@ pub(crate) async fn save(tx: &DatabaseTransaction, kept: Arc<ProcessChange>) -> 
     }
     let kind = kept.attempt.as_ref().map_or_else(|| kept.message.status.as_str(), |attempt| attempt.outcome.as_str());
     write_event(tx, &kept, kind).await?;
-    if let Some(channel) = &kept.channel {
-        change_channel(tx, channel).await?;
+    match &kept.channel {
+        Some(channel) => change_channel(tx, channel, kept.conversation_id).await?,
+        None if kept.attempt.is_some() => end_probe(tx, message).await?,
+        None => {}
     }
     Ok(Some(Saved::Applied))
+}
+
+/// Whether the conversation has the version that the change was decided on.
+async fn stands(tx: &DatabaseTransaction, kept: &ProcessChange) -> Result<bool, DbErr> {
+    let values = [kept.conversation_id.as_uuid().into(), kept.expected.0.into()];
+    Ok(one(tx, "SELECT 1 FROM conversations WHERE id = ? AND version = ?", values).await?.is_some())
 }
 
 /// Whether it is the message's current attempt and nobody recorded how it ended.
@@ -42,7 +55,7 @@ async fn is_open(tx: &DatabaseTransaction, message: MessageId, attempt: &Attempt
     Ok(one(tx, sql, [message.as_uuid().into(), i64::from(attempt.number).into()]).await?.is_some())
 }
 
-async fn move_conversation(tx: &DatabaseTransaction, kept: &ProcessChange) -> Result<bool, DbErr> {
+async fn move_conversation(tx: &DatabaseTransaction, kept: &ProcessChange) -> Result<(), DbErr> {
     let attention = kept.attention.as_ref();
     let values = [
         kept.status.as_str().into(),
@@ -51,11 +64,10 @@ async fn move_conversation(tx: &DatabaseTransaction, kept: &ProcessChange) -> Re
         attention.and_then(|attention| attention.message_id).map(|id| id.as_uuid()).into(),
         millis(kept.at),
         kept.conversation_id.as_uuid().into(),
-        kept.expected.0.into(),
     ];
     let sql = "UPDATE conversations SET status = ?, attention_reason = ?, attention_since = ?, attention_message_id = ?, updated_at = ?, \
-               version = version + 1 WHERE id = ? AND version = ?";
-    Ok(change(tx, sql, values).await? > 0)
+               version = version + 1 WHERE id = ?";
+    change(tx, sql, values).await.map(|_| ())
 }
 
 async fn change_message(tx: &DatabaseTransaction, kept: &MessageChange, unclear: bool) -> Result<(), DbErr> {
@@ -112,7 +124,15 @@ async fn write_event(tx: &DatabaseTransaction, kept: &ProcessChange, kind: &str)
     change(tx, sql, values).await.map(|_| ())
 }
 
-async fn change_channel(tx: &DatabaseTransaction, kept: &ChannelChange) -> Result<(), DbErr> {
+/// A probe that learned nothing about its channel makes room for another.
+async fn end_probe(tx: &DatabaseTransaction, message: MessageId) -> Result<(), DbErr> {
+    let message = message.as_uuid();
+    let sql = "UPDATE channels SET probe_at = {now}, probing_message_id = NULL WHERE probing_message_id = ? AND id = \
+               (SELECT v.channel_id FROM messages m JOIN conversations v ON v.id = m.conversation_id WHERE m.id = ?)";
+    change(tx, sql, [message.into(), message.into()]).await.map(|_| ())
+}
+
+async fn change_channel(tx: &DatabaseTransaction, kept: &ChannelChange, finder: ConversationId) -> Result<(), DbErr> {
     match kept {
         ChannelChange::Faulty { id, fault, probe_in } => {
             let values = [
@@ -123,15 +143,24 @@ async fn change_channel(tx: &DatabaseTransaction, kept: &ChannelChange) -> Resul
                 id.as_uuid().into(),
             ];
             let sql = "UPDATE channels SET fault_code = ?, fault_text = ?, fault_since = CASE state WHEN 'error' THEN fault_since ELSE ? END, \
-                       probe_at = {now} + ?, state = 'error' WHERE id = ?";
+                       probe_at = {now} + ?, probing_message_id = NULL, state = 'error' WHERE id = ?";
             change(tx, sql, values).await.map(|_| ())
         }
         ChannelChange::Works { id } => {
-            let sql = "UPDATE channels SET state = 'active', fault_code = NULL, fault_text = NULL, fault_since = NULL, probe_at = NULL WHERE id = ?";
-            change(tx, sql, [id.as_uuid().into()]).await?;
-            // Everything that waits for the channel is due now. Only unfinished conversations have a wakeup.
-            let sql = "UPDATE wakeups SET due_at = {now}, generation = generation + 1 WHERE channel_id = ? AND due_at > {now}";
-            change(tx, sql, [id.as_uuid().into()]).await.map(|_| ())
+            let sql = "UPDATE channels SET state = 'active', fault_code = NULL, fault_text = NULL, fault_since = NULL, probe_at = NULL, \
+                       probing_message_id = NULL WHERE id = ? AND state = 'error'";
+            if change(tx, sql, [id.as_uuid().into()]).await? == 0 {
+                return Ok(());
+            }
+            let values = || [id.as_uuid().into(), finder.as_uuid().into()];
+            // Who met the fault need not sit out a back-off that was for the channel's sake.
+            let sql = format!(
+                "UPDATE messages SET next_attempt_at = {{now}} WHERE status = 'queued' AND next_attempt_at > {{now}} AND 'channel_fault' = \
+                 (SELECT outcome FROM attempts a WHERE a.message_id = messages.id AND a.number = messages.attempts) \
+                 AND conversation_id IN (SELECT id FROM ({WAITING}))"
+            );
+            change(tx, &sql, values()).await?;
+            wake(tx, WAITING, values()).await
         }
     }
 }

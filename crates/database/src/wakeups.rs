@@ -64,6 +64,21 @@ impl WakeupQueue for Database {
     }
 }
 
+/// Makes conversations due, given as a query for their ids and workspaces: a wake that came while one was claimed
+/// survives it. The generation of a new row is the time, so that no wake that was settled before has the same.
+pub(crate) async fn wake(
+    tx: &DatabaseTransaction,
+    conversations: &str,
+    values: impl IntoIterator<Item = sea_orm::Value>,
+) -> Result<(), DbErr> {
+    let sql = format!(
+        "INSERT INTO wakeups (conversation_id, workspace_id, generation, due_at, claimed_until, tries) \
+         SELECT id, workspace_id, {{now}}, {{now}}, 0, 0 FROM ({conversations}) WHERE true \
+         ON CONFLICT (conversation_id) DO UPDATE SET generation = max(generation + 1, excluded.generation), due_at = min(due_at, excluded.due_at)"
+    );
+    change(tx, &sql, values).await.map(|_| ())
+}
+
 /// In how many milliseconds the next wakeup may be claimed.
 const NEXT: &str = "SELECT max(due_at, claimed_until) - {now} FROM wakeups ORDER BY max(due_at, claimed_until) LIMIT 1";
 
@@ -91,7 +106,7 @@ impl Database {
 
 /// A newer wake came: it is nobody's, and due when it says.
 async fn release(tx: &DatabaseTransaction, order: &StartOrder) -> Result<(), DbErr> {
-    let sql = "UPDATE wakeups SET claimed_until = 0 WHERE conversation_id = ? AND generation > ?";
+    let sql = "UPDATE wakeups SET claimed_until = 0 WHERE conversation_id = ? AND generation <> ?";
     change(tx, sql, [order.conversation_id.as_uuid().into(), order.generation.into()]).await.map(|_| ())
 }
 

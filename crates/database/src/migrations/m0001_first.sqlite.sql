@@ -41,6 +41,7 @@ CREATE TABLE channels (
   fault_text TEXT,
   fault_since INTEGER,
   probe_at INTEGER,
+  probing_message_id BLOB,
   message_id_domain TEXT,
   settings TEXT NOT NULL,
   secrets BLOB,
@@ -118,6 +119,7 @@ CREATE TABLE messages (
   read_at INTEGER
 ) STRICT;
 CREATE INDEX messages_by_conversation ON messages (conversation_id, created_at, id);
+CREATE INDEX messages_pending ON messages (conversation_id) WHERE status IN ('queued', 'held', 'sending');
 
 CREATE TABLE attempts (
   message_id BLOB NOT NULL REFERENCES messages (id),
@@ -134,7 +136,6 @@ CREATE TABLE attempts (
 CREATE TABLE wakeups (
   conversation_id BLOB PRIMARY KEY NOT NULL REFERENCES conversations (id),
   workspace_id BLOB NOT NULL,
-  channel_id BLOB NOT NULL,
   generation INTEGER NOT NULL,
   due_at INTEGER NOT NULL,
   claimed_until INTEGER NOT NULL,

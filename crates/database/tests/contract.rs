@@ -1,0 +1,41 @@
+//! The contract of stores, on SQLite.
+#![expect(clippy::expect_used, reason = "without a database there is nothing to test")]
+
+use async_trait::async_trait;
+use overture_database::{Database, DatabaseOptions};
+use overture_testkit::store_contract;
+use overture_testkit::store_contract::{StoreHarness, StorePorts};
+use tempfile::TempDir;
+
+/// A database in a folder of its own.
+struct SqliteFile {
+    folder: TempDir,
+    database: Database,
+}
+
+impl SqliteFile {
+    async fn open(folder: &TempDir) -> Database {
+        let url = format!("sqlite:{}", folder.path().join("overture.db").display());
+        Database::open(DatabaseOptions { url, secrets_key: [7; 32], readers: 4 }).await.expect("a fresh file opens")
+    }
+}
+
+#[async_trait]
+impl StoreHarness for SqliteFile {
+    async fn empty() -> Self {
+        let folder = tempfile::tempdir().expect("the temporary folder can be written");
+        let database = Self::open(&folder).await;
+        database.migrate().await.expect("a fresh file can be migrated");
+        Self { folder, database }
+    }
+
+    fn ports(&self) -> StorePorts {
+        StorePorts::of(&self.database)
+    }
+
+    async fn reopened(&self) -> StorePorts {
+        StorePorts::of(&Self::open(&self.folder).await)
+    }
+}
+
+store_contract!(sqlite, SqliteFile);

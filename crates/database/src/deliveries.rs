@@ -65,7 +65,7 @@ fn pending(row: &QueryResult) -> Result<Option<PendingMessage>, StoreError> {
         id: MessageId::from_uuid(id),
         status: row.parsed("message_status", MessageStatus::parse)?,
         attempts: count(&row, "attempts")?,
-        unclear: row.get("unclear")?,
+        unclear: count(&row, "unclear")?,
         next_attempt_at: row.time("next_attempt_at")?,
         deliver_by: row.time("deliver_by")?,
     }))

@@ -86,7 +86,7 @@ async fn change_message(tx: &DatabaseTransaction, kept: &MessageChange, unclear:
     ];
     let sql = "UPDATE messages SET status = ?, error_code = ?, error_text = ?, error_provider_code = ?, error_retryable = ?, \
                provider_message_id = coalesce(?, provider_message_id), sent_at = coalesce(?, sent_at), \
-               next_attempt_at = coalesce({now} + ?, next_attempt_at), unclear = max(unclear, ?), lease_until = NULL WHERE id = ?";
+               next_attempt_at = coalesce({now} + ?, next_attempt_at), unclear = unclear + ?, lease_until = NULL WHERE id = ?";
     change(tx, sql, values).await.map(|_| ())
 }
 

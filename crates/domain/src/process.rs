@@ -14,6 +14,9 @@ use std::time::Duration;
 const FIRST_BACK_OFF: Duration = Duration::from_secs(1);
 /// The longest wait between two attempts, before jitter: a provider that comes back is found within a minute.
 const LONGEST_BACK_OFF: Duration = Duration::from_secs(60);
+/// How many copies of a message may be out at most while nobody knows whether one arrived. A server that takes the text
+/// and never answers would otherwise be sent copies until the message's time ends.
+pub const MOST_COPIES: u32 = 4;
 /// The code of an attempt that ended with its process: nobody recorded how.
 pub const LEASE_RAN_OUT: &str = "lease_ran_out";
 
@@ -47,8 +50,8 @@ pub struct PendingMessage {
     pub status: MessageStatus,
     /// How many attempts were begun.
     pub attempts: u32,
-    /// Whether any attempt ended unclear: then nobody may say that it was certainly not sent.
-    pub unclear: bool,
+    /// How many attempts ended unclear: if any did, nobody may say that it was certainly not sent.
+    pub unclear: u32,
     /// When its next attempt is due, by the database's clock.
     pub next_attempt_at: Timestamp,
     /// When its time ends, by the database's clock.
@@ -197,23 +200,24 @@ impl ConversationProcess {
                 true,
             ),
             SendError::Unclear(cause) => {
-                let change = match self.on_unclear {
-                    OnUnclear::Resend => self.try_again(message, back_off, ended.at),
-                    OnUnclear::AskPerson => self.given_up(
-                        message,
-                        MessageStatus::Unconfirmed,
-                        AttentionReason::MessageUnconfirmed,
-                        ended.at,
-                    ),
+                let resend = self.on_unclear == OnUnclear::Resend && self.unclear_attempts(message) + 1 < MOST_COPIES;
+                let change = if resend {
+                    self.try_again(message, back_off, ended.at)
+                } else {
+                    let (status, reason) = (MessageStatus::Unconfirmed, AttentionReason::MessageUnconfirmed);
+                    self.given_up(message, status, reason, ended.at)
                 };
-                let retryable = self.on_unclear == OnUnclear::Resend;
-                change.with_attempt(ended.number, AttemptOutcome::Unclear, cause, retryable)
+                change.with_attempt(ended.number, AttemptOutcome::Unclear, cause, resend)
             }
         }
     }
 
+    fn unclear_attempts(&self, message: MessageId) -> u32 {
+        self.pending.iter().find(|pending| pending.id == message).map_or(0, |pending| pending.unclear)
+    }
+
     fn expired(&self, message: MessageId, at: Timestamp) -> ProcessChange {
-        let unclear = self.pending.iter().any(|pending| pending.id == message && pending.unclear);
+        let unclear = self.unclear_attempts(message) > 0;
         let (status, reason) = if unclear {
             (MessageStatus::Unconfirmed, AttentionReason::MessageUnconfirmed)
         } else {
@@ -280,7 +284,7 @@ impl ConversationProcess {
             pending.next_attempt_at = now.plus(message.next_attempt_in.unwrap_or_default());
             if let Some(attempt) = attempt {
                 pending.attempts = pending.attempts.max(attempt.number);
-                pending.unclear |= attempt.outcome == AttemptOutcome::Unclear;
+                pending.unclear += u32::from(attempt.outcome == AttemptOutcome::Unclear);
             }
         }
     }

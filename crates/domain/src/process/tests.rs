@@ -26,7 +26,7 @@ fn pending(n: u128) -> PendingMessage {
         id: message(n),
         status: MessageStatus::Queued,
         attempts: 0,
-        unclear: false,
+        unclear: 0,
         next_attempt_at: NOW,
         deliver_by: NOW.plus(10 * MINUTE),
     }

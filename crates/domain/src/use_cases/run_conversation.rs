@@ -197,7 +197,8 @@ fn unusable(text: &str) -> Cause {
 
 /// Nothing may sleep past the end of a message's time, nor past the time of a message that was not due with the others.
 fn until_something_else(loaded: &LoadedProcess) -> Duration {
-    let at = |message: &PendingMessage| if message.due_at() > loaded.now { message.due_at() } else { message.deliver_by };
+    let at =
+        |message: &PendingMessage| if message.due_at() > loaded.now { message.due_at() } else { message.deliver_by };
     let wait = loaded.process.pending.iter().map(at).min().map_or(Duration::MAX, |next| next.since(loaded.now));
     // An end that has just passed was seen by `begin_attempt` as not passed: look again shortly, not at once.
     wait.max(Duration::from_millis(50))

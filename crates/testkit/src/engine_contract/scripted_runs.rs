@@ -136,7 +136,7 @@ fn resting(id: ConversationId, duration: Duration) -> LoadedProcess {
         id: MessageId::from_uuid(id.as_uuid()),
         status: MessageStatus::Queued,
         attempts: 0,
-        unclear: false,
+        unclear: 0,
         next_attempt_at: now.plus(duration),
         deliver_by: now.plus(duration * 2),
     };

@@ -60,7 +60,10 @@ impl Tables {
             id: row.message.id,
             status: row.message.status,
             attempts: row.shown().attempts,
-            unclear: row.attempts.iter().any(|attempt| attempt.outcome == Some(AttemptOutcome::Unclear)),
+            unclear: u32::try_from(
+                row.attempts.iter().filter(|attempt| attempt.outcome == Some(AttemptOutcome::Unclear)).count(),
+            )
+            .unwrap_or(u32::MAX),
             next_attempt_at: row.next_attempt_at,
             deliver_by: row.message.deliver_by,
         });

@@ -30,7 +30,7 @@ pub async fn a_fresh_message_may_be_attempted_at_once(stage: &Stage) {
     assert_eq!((details.message.status, details.message.attempts), (MessageStatus::Sending, 1));
     assert_eq!(details.attempts.iter().map(|it| (it.number, it.outcome)).collect::<Vec<_>>(), [(1, None)]);
     let [pending] = stage.loaded(opening.conversation_id).await.process.pending[..] else { panic!("one is pending") };
-    assert_eq!((pending.status, pending.attempts, pending.unclear), (MessageStatus::Sending, 1, false));
+    assert_eq!((pending.status, pending.attempts, pending.unclear), (MessageStatus::Sending, 1, 0));
 }
 
 /// They are told how long the lease still runs.

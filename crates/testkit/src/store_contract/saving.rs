@@ -169,14 +169,14 @@ pub async fn that_an_attempt_was_unclear_is_remembered(stage: &Stage) {
     let opening = stage.opened().await;
     let unclear = async || stage.loaded(opening.conversation_id).await.process.pending[0].unclear;
     stage.attempt(opening.message_id, HOUR).await;
-    assert!(!unclear().await);
+    assert_eq!(unclear().await, 0);
     let mut change = stage.try_again(&opening, 1, Duration::ZERO).await;
     change.attempt = Some(ended(1, AttemptOutcome::Unclear));
     stage.apply(&change).await;
-    assert!(unclear().await);
+    assert_eq!(unclear().await, 1);
     stage.attempt_soon(opening.message_id, HOUR).await;
     stage.apply(&stage.try_again(&opening, 2, HOUR).await).await;
-    assert!(unclear().await);
+    assert_eq!(unclear().await, 1);
 }
 
 /// What expired was not attempted.

@@ -138,7 +138,19 @@ fn an_unclear_attempt_on_a_channel_that_resends_is_tried_again_and_remembered() 
     let (after, change) =
         kept(process(vec![pending(1)]), ended(1, 1, Err(SendError::Unclear(cause("connection_lost")))));
     assert_eq!(change.message.status, MessageStatus::Queued);
-    assert!(after.pending[0].unclear);
+    assert_eq!(after.pending[0].unclear, 1);
+}
+
+#[test]
+fn a_message_that_stays_unclear_is_given_to_a_person_after_the_most_copies() {
+    let sent = |unclear| {
+        let waiting = PendingMessage { unclear, attempts: unclear + 1, ..pending(1) };
+        kept(process(vec![waiting]), ended(1, unclear + 1, Err(SendError::Unclear(cause("connection_lost"))))).1
+    };
+    assert_eq!(sent(MOST_COPIES - 2).message.status, MessageStatus::Queued);
+    let last = sent(MOST_COPIES - 1);
+    assert_eq!(last.message.status, MessageStatus::Unconfirmed);
+    assert_eq!(last.attention.unwrap().reason, AttentionReason::MessageUnconfirmed);
 }
 
 #[test]
@@ -161,7 +173,7 @@ fn a_lease_that_ran_out_is_an_unclear_attempt() {
     let attempt = change.attempt.unwrap();
     assert_eq!((attempt.number, attempt.outcome), (2, AttemptOutcome::Unclear));
     assert_eq!(attempt.code.as_deref(), Some(LEASE_RAN_OUT));
-    assert!(after.pending[0].unclear);
+    assert_eq!(after.pending[0].unclear, 1);
     assert_eq!(change.channel, None);
 
     let asks = ConversationProcess { on_unclear: OnUnclear::AskPerson, ..process(vec![pending(1)]) };

@@ -27,7 +27,7 @@ fn an_expired_message_fails_as_expired_and_asks_for_a_person() {
 
 #[test]
 fn an_expired_message_with_an_unclear_attempt_is_unconfirmed() {
-    let (_, change) = kept(process(vec![PendingMessage { unclear: true, attempts: 2, ..pending(1) }]), expired(1));
+    let (_, change) = kept(process(vec![PendingMessage { unclear: 1, attempts: 2, ..pending(1) }]), expired(1));
     assert_eq!(change.message.status, MessageStatus::Unconfirmed);
     assert_eq!(change.attention.unwrap().reason, AttentionReason::MessageUnconfirmed);
     let error = change.message.error.unwrap();
@@ -37,7 +37,7 @@ fn an_expired_message_with_an_unclear_attempt_is_unconfirmed() {
 
 #[test]
 fn the_unclear_attempt_of_another_message_does_not_make_an_expired_one_unconfirmed() {
-    let (_, change) = kept(process(vec![pending(1), PendingMessage { unclear: true, ..pending(2) }]), expired(1));
+    let (_, change) = kept(process(vec![pending(1), PendingMessage { unclear: 1, ..pending(2) }]), expired(1));
     assert_eq!(change.message.status, MessageStatus::Failed);
 }
 

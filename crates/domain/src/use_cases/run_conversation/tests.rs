@@ -42,7 +42,7 @@ fn due(n: u128) -> PendingMessage {
         id: message(n),
         status: MessageStatus::Queued,
         attempts: 0,
-        unclear: false,
+        unclear: 0,
         next_attempt_at: NOW,
         deliver_by: NOW.plus(10 * MINUTE),
     }

@@ -146,10 +146,10 @@ fn report(order: &StartOrder, stumbled: &Stumbled) {
     let id = order.conversation_id;
     match stumbled {
         Stumbled::Failed(error) => {
-            tracing::warn!(conversation_id = %id, tries = order.tries, %error, "a conversation could not be run; it comes again")
+            tracing::warn!(conversation_id = %id, tries = order.tries, %error, "a conversation could not be run; it comes again");
         }
         Stumbled::TookTooLong => {
-            tracing::error!(conversation_id = %id, "a conversation took too long and was given up; it comes again")
+            tracing::error!(conversation_id = %id, "a conversation took too long and was given up; it comes again");
         }
         Stumbled::Panicked => tracing::error!(conversation_id = %id, "a conversation panicked; it comes again"),
     }

@@ -61,6 +61,11 @@ impl Failure {
         }
     }
 
+    /// What went wrong, and what to do about it.
+    pub(crate) fn parts(&self) -> (&str, Option<&str>) {
+        (&self.sentence, self.remedy.as_deref())
+    }
+
     /// 2 where the command or the configuration is at fault, else 1.
     pub(crate) fn exit_code(&self) -> ExitCode {
         ExitCode::from(if self.usage { 2 } else { 1 })

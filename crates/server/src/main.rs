@@ -24,6 +24,8 @@ use crate::cli::Command;
 use crate::config::Settings;
 use crate::failure::Failure;
 use crate::printer::{Answer, Printer};
+use rustix::fs::Mode;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -31,6 +33,9 @@ use std::process::ExitCode;
 const CONFIG_VARIABLE: &str = "OVERTURE_CONFIG";
 
 fn main() -> ExitCode {
+    // Everything that is kept is for this user alone.
+    rustix::process::umask(Mode::RWXG | Mode::RWXO);
+    telemetry::tell_panics();
     let (cli, named) = match cli::read(std::env::args_os()) {
         Ok(read) => read,
         Err(error) => return refused(&error),
@@ -47,7 +52,10 @@ fn main() -> ExitCode {
         Ok(runtime) => runtime,
         Err(error) => return told(printer, &Failure::new(format!("The runtime cannot start: {error}"))),
     };
-    let ended = runtime.block_on(commands::run(cli.command.unwrap_or(Command::Dev), loaded, printer));
+    let command = commands::run(cli.command.unwrap_or(Command::Dev), loaded, printer);
+    let ended = catch_unwind(AssertUnwindSafe(|| runtime.block_on(command))).unwrap_or_else(|_| {
+        Err(Failure::new("A bug in Overture ended this command").remedy("The log says where; please report it."))
+    });
     // What still blocks a thread (a file, a name that is being resolved) is not waited for.
     runtime.shutdown_background();
     match ended {

@@ -3,7 +3,7 @@
 use crate::maker::Demo;
 use overture_domain::entities::ChannelKind;
 use overture_domain::values::Secret;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 /// Lines for curl, each with a heading.
 pub(crate) struct Samples<'a> {
@@ -25,30 +25,31 @@ impl Samples<'_> {
         lines
     }
 
-    /// The example of the API's page, for a kind of channel.
-    fn body(&self, kind: ChannelKind) -> Option<Value> {
-        let mut body = json!({
-            "workspaceId": self.demo.workspace.to_string(),
-            "channelId": self.demo.channel(kind)?.to_string(),
-            "contactName": "Jan Mueller",
-            "content": "Dear Jan, I wanted to follow up on your recent inquiry about order #4521...",
+    /// The example of the API's page, for a kind of channel, in the order of the page.
+    fn body(&self, kind: ChannelKind) -> Option<String> {
+        let workspace = self.demo.workspace.to_string();
+        let channel = self.demo.channel(kind)?.to_string();
+        let mut fields = vec![("workspaceId", workspace.as_str()), ("channelId", channel.as_str())];
+        fields.push(match kind {
+            ChannelKind::Email => ("contactEmail", "jan.mueller@acme-customer.de"),
+            ChannelKind::Sms | ChannelKind::WhatsApp => ("contactPhone", "+4915112345678"),
         });
-        match kind {
-            ChannelKind::Email => {
-                body["contactEmail"] = json!("jan.mueller@acme-customer.de");
-                body["subject"] = json!("Follow-up: Your recent order inquiry");
-            }
-            ChannelKind::Sms | ChannelKind::WhatsApp => body["contactPhone"] = json!("+4915112345678"),
+        fields.push(("contactName", "Jan Mueller"));
+        if kind == ChannelKind::Email {
+            fields.push(("subject", "Follow-up: Your recent order inquiry"));
         }
-        Some(body)
+        fields.push(("content", "Dear Jan, I wanted to follow up on your recent inquiry about order #4521..."));
+        let members: Vec<_> =
+            fields.iter().map(|(name, value)| format!("{}:{}", Value::from(*name), Value::from(*value))).collect();
+        Some(format!("{{{}}}", members.join(",")))
     }
 
-    fn compose(&self, body: &Value, curl: &str) -> String {
+    fn compose(&self, body: &str, curl: &str) -> String {
         format!(
             "{curl} {}/api/conversations/compose -H {} -H 'Content-Type: application/json' -d {}",
             self.url,
             self.authorization(),
-            quoted(&body.to_string())
+            quoted(body)
         )
     }
 
@@ -84,6 +85,7 @@ fn quoted(text: &str) -> String {
 mod tests {
     use super::*;
     use overture_domain::ids::{ChannelId, TenantId, WorkspaceId};
+    use serde_json::json;
     use uuid::Uuid;
 
     fn demo(kinds: &[ChannelKind]) -> Demo {

@@ -25,13 +25,15 @@ pub(crate) struct Store {
 /// What cannot be made, opened or migrated, with the remedy.
 pub(crate) async fn open_or_make(settings: &Settings) -> Result<Store, Failure> {
     let store = open_as_it_is(settings).await?;
-    let status = status(&store.database).await?;
-    store
-        .database
-        .migrate()
-        .await
-        .map_err(|error| Failure::new(format!("The database cannot be migrated: {error}")).remedy(DOCTOR))?;
-    Ok(Store { migrated: status.pending, ..store })
+    let pending = status(&store.database).await?.pending;
+    if !pending.is_empty() {
+        store
+            .database
+            .migrate()
+            .await
+            .map_err(|error| Failure::new(format!("The database cannot be migrated: {error}")).remedy(DOCTOR))?;
+    }
+    Ok(Store { migrated: pending, ..store })
 }
 
 /// Opens an installation that is there, and brings it to this version.

@@ -14,7 +14,7 @@ const SECONDS: [f64; 14] = [0.001, 0.0025, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0
 /// Starts logging. A second call changes nothing.
 pub(crate) fn log(settings: &Settings, level: Option<&str>) {
     let level = level.unwrap_or(&settings.log.level);
-    let filter = EnvFilter::try_new(level).unwrap_or_else(|_| EnvFilter::new("info"));
+    let filter = EnvFilter::try_new(directives(level)).unwrap_or_else(|_| EnvFilter::new("info"));
     let terminal = stderr().is_terminal();
     let pretty = match settings.log.format {
         LogFormat::Auto => terminal,
@@ -28,6 +28,22 @@ pub(crate) fn log(settings: &Settings, level: Option<&str>) {
     } else {
         lines.json().flatten_event(true).with_current_span(true).with_span_list(false).try_init()
     };
+}
+
+/// A level alone is about Overture: of the libraries below it, the talkative ones only warn.
+fn directives(level: &str) -> String {
+    match level {
+        "info" => "info,actix_server=warn,sea_orm_migration=warn".into(),
+        other => other.into(),
+    }
+}
+
+/// Logs where a panic was, in place of what the language prints: its message may hold what a person wrote.
+pub(crate) fn tell_panics() {
+    std::panic::set_hook(Box::new(|panic| {
+        let place = panic.location().map(ToString::to_string).unwrap_or_default();
+        tracing::error!(place, "a task panicked: this is a bug in Overture");
+    }));
 }
 
 /// Starts counting. What was counted is read from the handle.

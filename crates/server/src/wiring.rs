@@ -9,6 +9,7 @@ use crate::system::{RandomIds, SystemClock};
 use metrics_exporter_prometheus::PrometheusHandle;
 use overture_channels::{Senders, SendersOptions};
 use overture_database::Database;
+use overture_domain::entities::Transport;
 use overture_domain::ports::{
     ApiKeyRepo, ChannelRepo, Clock, ContactRepo, ConversationRepo, DeliveryRepo, IdGenerator, MessageSender,
     Observatory, RetentionRepo, WakeupQueue, WorkflowStarter,
@@ -16,6 +17,7 @@ use overture_domain::ports::{
 use overture_domain::use_cases::{
     Authenticate, ComposeOutbound, ComposePorts, RelayWakeups, RequestHasher, RunConversation, Sweep,
 };
+use overture_domain::values::PhoneNumber;
 use overture_embedded::{EmbeddedEngine, EmbeddedOptions};
 use serde_json::{Value, json};
 use std::sync::Arc;
@@ -130,6 +132,7 @@ impl Running {
         );
         let authenticate = Authenticate::new(Arc::clone(&ports.keys), Arc::clone(&ports.clock));
 
+        warm_up();
         let relay = RelayHealth::new();
         let (stop, until) = Stop::new();
         let mut background = JoinSet::new();
@@ -179,11 +182,28 @@ impl Running {
     }
 }
 
+/// Loads the metadata of phone numbers, so that the first compose to one need not wait for it.
+fn warm_up() {
+    tokio::task::spawn_blocking(|| PhoneNumber::parse("+4915112345678").is_ok());
+}
+
 /// The adapters that a configuration chooses, by name.
-pub(crate) fn adapters(settings: &Settings) -> Value {
-    json!({
-        "database": settings.database.name(),
-        "engine": "embedded",
-        "senders": overture_domain::entities::Transport::ALL.iter().map(|transport| transport.as_str()).collect::<Vec<_>>(),
-    })
+pub(crate) struct Adapters {
+    pub(crate) database: &'static str,
+    pub(crate) engine: &'static str,
+    pub(crate) senders: Vec<&'static str>,
+}
+
+impl Adapters {
+    pub(crate) fn of(settings: &Settings) -> Self {
+        Self {
+            database: settings.database.name(),
+            engine: "embedded",
+            senders: Transport::ALL.iter().copied().map(Transport::as_str).collect(),
+        }
+    }
+
+    pub(crate) fn json(&self) -> Value {
+        json!({ "database": self.database, "engine": self.engine, "senders": self.senders })
+    }
 }

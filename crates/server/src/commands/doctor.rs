@@ -5,8 +5,9 @@ use crate::failure::Failure;
 use crate::printer::{Answer, Printer};
 use crate::store;
 use crate::system::SystemClock;
+use overture_channels::EgressGuard;
 use overture_database::Database;
-use overture_domain::entities::{Channel, ChannelState};
+use overture_domain::entities::{Channel, ChannelConnection, ChannelState};
 use overture_domain::ports::{ApiKeyRepo, ChannelRepo, Clock, Observatory, Overview, StoreError, TenantRepo};
 use overture_domain::time::Timestamp;
 use serde_json::{Value, json};
@@ -14,9 +15,14 @@ use std::fs;
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
+use std::time::Duration;
+use tokio::net::TcpStream;
 
 /// 2026-01-01: no clock that is right is before this program was written.
 const WRITTEN: Timestamp = Timestamp::from_millis(1_767_225_600_000);
+
+/// How long a server may take to accept a connection.
+const CONNECT_WITHIN: Duration = Duration::from_secs(5);
 
 /// One thing that was looked at.
 struct Check {
@@ -55,12 +61,21 @@ fn fail(what: &'static str, text: impl Into<String>, remedy: impl Into<String>) 
     Check { what, state: State::Fail, text: text.into(), remedy: Some(remedy.into()) }
 }
 
+fn failed(what: &'static str, failure: &Failure) -> Check {
+    let (text, remedy) = failure.parts();
+    Check { what, state: State::Fail, text: text.to_owned(), remedy: remedy.map(str::to_owned) }
+}
+
 pub(super) async fn run(loaded: Result<Settings, Vec<ConfigProblem>>, printer: Printer) -> Result<(), Failure> {
     let (settings, mut checks) = match loaded {
         Ok(settings) => (Some(settings), vec![ok("configuration", "every key is known and every value does")]),
         Err(problems) => (
             None,
-            problems.into_iter().map(|problem| fail("configuration", problem.to_string(), "see above")).collect(),
+            problems
+                .iter()
+                .map(ConfigProblem::parts)
+                .map(|(what, remedy)| fail("configuration", what, remedy))
+                .collect(),
         ),
     };
     checks.extend(misspelt());
@@ -84,13 +99,8 @@ fn report(settings: Option<&Settings>, checks: &[Check], printer: Printer) -> Re
     let mut lines: Vec<_> =
         explained.iter().map(|key| format!("ok    {} = {} ({})", key.key, key.shown, key.source)).collect();
     lines.extend(checks.iter().map(|check| {
-        let remedy = check
-            .remedy
-            .as_ref()
-            .filter(|remedy| *remedy != "see above")
-            .map(|remedy| format!(". {remedy}"))
-            .unwrap_or_default();
-        format!("{:<4}  {}: {}{remedy}", check.state.as_str(), check.what, check.text)
+        let remedy = check.remedy.as_ref().map(|remedy| format!(". {remedy}")).unwrap_or_default();
+        format!("{:<4}  {}: {}{remedy}", check.state.as_str(), check.what, check.text.trim_end_matches('.'))
     }));
     if failed && printer.is_json() {
         return Err(Failure::new("Something is wrong with this installation").told_as(json));
@@ -183,7 +193,7 @@ async fn database(settings: &Settings) -> Vec<Check> {
     }
     let database = match store::open_as_it_is(settings).await {
         Ok(store) => store.database,
-        Err(failure) => return vec![fail("database", failure.to_string(), "see above")],
+        Err(failure) => return vec![failed("database", &failure)],
     };
     let mut checks = vec![match store::status(&database).await {
         Ok(status) if status.pending.is_empty() => {
@@ -196,9 +206,9 @@ async fn database(settings: &Settings) -> Vec<Check> {
                 "`overture migrate` applies them; `overture serve` does so too.",
             )];
         }
-        Err(failure) => return vec![fail("database", failure.to_string(), "see above")],
+        Err(failure) => return vec![failed("database", &failure)],
     }];
-    match inside(&database).await {
+    match inside(&database, EgressGuard::new(settings.allow_private)).await {
         Ok(found) => checks.extend(found),
         Err(error) => checks.push(fail(
             "database",
@@ -210,14 +220,14 @@ async fn database(settings: &Settings) -> Vec<Check> {
     checks
 }
 
-async fn inside(database: &Database) -> Result<Vec<Check>, StoreError> {
+async fn inside(database: &Database, guard: EgressGuard) -> Result<Vec<Check>, StoreError> {
     let mut checks = Vec::new();
     let mut keys = 0;
     for tenant in database.tenants().await? {
         keys +=
             ApiKeyRepo::list(database, tenant.id).await?.iter().filter(|key| key.works_at(SystemClock.now())).count();
         for channel in ChannelRepo::list(database, tenant.id, None).await? {
-            checks.push(self::channel(database, &channel).await);
+            checks.push(self::channel(database, &channel, guard).await);
         }
     }
     checks.insert(
@@ -235,14 +245,19 @@ async fn inside(database: &Database) -> Result<Vec<Check>, StoreError> {
     Ok(checks)
 }
 
-async fn channel(database: &Database, channel: &Channel) -> Check {
+async fn channel(database: &Database, channel: &Channel, guard: EgressGuard) -> Check {
     let named = format!("{} ({}, {})", channel.name, channel.kind, channel.id);
-    if database.connection(channel.id).await.is_err() {
-        return fail(
-            "channel",
-            format!("{named}: its secrets cannot be read with this secrets key"),
-            "Put the key back (OVERTURE__SECRETS__KEY or secrets.key), or add the channel anew.",
-        );
+    let Ok(connection) = database.connection(channel.id).await else {
+        let remedy = "Put the key back (OVERTURE__SECRETS__KEY or secrets.key), or add the channel anew.";
+        return fail("channel", format!("{named}: its secrets cannot be read with this secrets key"), remedy);
+    };
+    let reached = match connection {
+        Some(connection) => reach(&connection, guard).await,
+        None => Ok(()),
+    };
+    if let Err(reason) = reached {
+        let remedy = "Check host and port of the channel and the network of this machine; its messages wait meanwhile.";
+        return fail("channel", format!("{named}: its server cannot be reached: {reason}"), remedy);
     }
     match (channel.enabled, channel.state, &channel.fault) {
         (false, _, _) => warn("channel", format!("{named} is switched off"), "Composes through it are refused."),
@@ -261,6 +276,21 @@ async fn channel(database: &Database, channel: &Channel) -> Check {
         }
         (true, ChannelState::Active, _) => ok("channel", named),
     }
+}
+
+/// Whether the server of a channel, if it has one, takes a connection. Nothing is said on it.
+async fn reach(connection: &ChannelConnection, guard: EgressGuard) -> Result<(), String> {
+    let setting = |name: &str| connection.settings.public.get(name).cloned();
+    let (Some(host), Some(port)) = (setting("host"), setting("port").and_then(|port| port.parse().ok())) else {
+        return Ok(());
+    };
+    let connecting = async {
+        let addresses = guard.resolve(host.trim_matches(['[', ']']), port).await.map_err(|error| error.to_string())?;
+        TcpStream::connect(addresses.as_slice()).await.map(drop).map_err(|error| format!("{host}:{port}: {error}"))
+    };
+    tokio::time::timeout(CONNECT_WITHIN, connecting)
+        .await
+        .unwrap_or_else(|_| Err(format!("{host}:{port} does not answer within {} s", CONNECT_WITHIN.as_secs())))
 }
 
 fn delivery(overview: &Overview) -> Check {

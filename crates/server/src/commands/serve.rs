@@ -8,7 +8,7 @@ use crate::readiness::Parts;
 use crate::store::{self, Store};
 use crate::system::SystemClock;
 use crate::telemetry;
-use crate::wiring::{Running, adapters};
+use crate::wiring::{Adapters, Running};
 use overture_database::Database;
 use overture_domain::ports::{ApiKeyRepo, Clock, TenantRepo};
 use overture_http::{Application, HttpOptions, Serving};
@@ -31,7 +31,7 @@ pub(super) async fn run(context: &Context) -> Result<(), Failure> {
     warn_without_key(&store.database).await?;
     let served = Served::start(store, &context.settings).await?;
     let public_url = context.settings.public_url.clone().unwrap_or_else(|| served.url());
-    let json = json!({ "url": served.url(), "publicUrl": public_url, "adminUrl": served.admin_url(), "adapters": adapters(&context.settings) });
+    let json = json!({ "url": served.url(), "publicUrl": public_url, "adminUrl": served.admin_url(), "adapters": Adapters::of(&context.settings).json() });
     context.printer.answer(&Answer::new(
         json,
         format!(
@@ -50,11 +50,11 @@ pub(super) async fn work(context: &Context) -> Result<(), Failure> {
     let mut signals = Signals::listen()?;
     let store = store::open_or_make(&context.settings).await?;
     let running = Running::start(store, &context.settings, telemetry::count()?)?;
-    tracing::info!(adapters = %adapters(&context.settings), "the worker delivers");
-    context.printer.answer(&Answer::new(
-        json!({ "adapters": adapters(&context.settings) }),
-        "Overture delivers; it serves no HTTP.",
-    ));
+    let adapters = Adapters::of(&context.settings);
+    tracing::info!(database = adapters.database, engine = adapters.engine, "the worker delivers");
+    context
+        .printer
+        .answer(&Answer::new(json!({ "adapters": adapters.json() }), "Overture delivers; it serves no HTTP."));
     signals.wait().await;
     running.stop().await;
     Ok(())
@@ -93,7 +93,14 @@ impl Served {
         match overture_http::serve(&options, application) {
             Ok(serving) => {
                 let served = Self { running, serving };
-                tracing::info!(url = served.url(), admin_url = served.admin_url(), adapters = %adapters(settings), "serving");
+                let adapters = Adapters::of(settings);
+                tracing::info!(
+                    url = served.url(),
+                    admin_url = served.admin_url(),
+                    database = adapters.database,
+                    engine = adapters.engine,
+                    "serving"
+                );
                 Ok(served)
             }
             Err(error) => {

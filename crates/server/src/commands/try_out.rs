@@ -1,7 +1,7 @@
 //! `overture try`: one message through the HTTP API of a server of its own, and what becomes of it, line by line.
 
 use super::Context;
-use super::serve::Served;
+use super::serve::{Served, Signals};
 use crate::cli::TryArgs;
 use crate::config::{DatabaseKind, Settings};
 use crate::failure::Failure;
@@ -9,15 +9,17 @@ use crate::mail_server::MailServer;
 use crate::maker::{Demo, Maker, NewChannel};
 use crate::printer::{Answer, Printer};
 use crate::store;
+use crate::system::SystemClock;
 use crate::terminal;
-use overture_domain::entities::{ChannelKind, Message, MessageStatus, Transport};
+use overture_domain::entities::{ChannelKind, MessageStatus, Transport};
 use overture_domain::ids::{ChannelId, MessageId, TenantId};
-use overture_domain::ports::{ConversationRepo, MessageDetails};
+use overture_domain::ports::{Clock, ConversationRepo, MessageDetails};
+use overture_domain::time::Timestamp;
 use overture_domain::values::Secret;
 use serde_json::{Value, json};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// How long the message may be tried: long enough for a slow server, short enough for a person who watches.
 const DELIVER_WITHIN: &str = "PT1M";
@@ -35,6 +37,7 @@ pub(super) async fn run(context: &Context, arguments: &TryArgs) -> Result<(), Fa
         .map_err(|error| Failure::io("A temporary folder cannot be made", &std::env::temp_dir(), &error))?;
     let settings = settings_in(folder.path(), &context.settings);
 
+    let mut signals = Signals::listen()?;
     let store = store::open_or_make(&settings).await?;
     let maker = Maker::on(&store.database);
     let demo = maker.demo(false).await?;
@@ -54,7 +57,10 @@ pub(super) async fn run(context: &Context, arguments: &TryArgs) -> Result<(), Fa
     };
     let channel = channel.ok_or_else(|| Failure::new("There is no channel for this address"))?;
     let served = Served::start(store, &settings).await?;
-    let outcome = send(context.printer, &served, &demo, channel, &arguments.to, kind).await;
+    let outcome = tokio::select! {
+        outcome = send(context.printer, &served, &demo, channel, &arguments.to, kind) => outcome,
+        () = signals.wait() => Err(Failure::new("You stopped it before the message had ended")),
+    };
     served.stop().await;
     answer(context.printer, outcome?, smtp.is_none().then_some(settings.outbox.as_path()))
 }
@@ -88,7 +94,7 @@ fn settings_in(folder: &Path, configured: &Settings) -> Settings {
 
 /// What became of the message.
 struct Outcome {
-    message: Message,
+    found: MessageDetails,
     events: Vec<Event>,
 }
 
@@ -97,16 +103,28 @@ struct Event {
     text: String,
 }
 
-/// The life of a message, told as it happens.
+/// The life of a message, told as it happens, by the times that were recorded.
 struct Life {
-    begun: Instant,
+    begun: Timestamp,
     printer: Printer,
     events: Vec<Event>,
 }
 
 impl Life {
+    fn begin(printer: Printer) -> Self {
+        Self { begun: SystemClock.now(), printer, events: Vec::new() }
+    }
+
+    fn elapsed(&self) -> Duration {
+        SystemClock.now().since(self.begun)
+    }
+
     fn tell(&mut self, text: String) {
-        let seconds = self.begun.elapsed().as_secs_f64();
+        self.tell_of(SystemClock.now(), text);
+    }
+
+    fn tell_of(&mut self, at: Timestamp, text: String) {
+        let seconds = at.since(self.begun).as_secs_f64();
         self.printer.line(&format!("{seconds:>8.3} s  {text}"));
         self.events.push(Event { seconds, text });
     }
@@ -134,11 +152,11 @@ async fn send(
         }
         ChannelKind::Sms | ChannelKind::WhatsApp => body["contactPhone"] = json!(to),
     }
-    let mut life = Life { begun: Instant::now(), printer, events: Vec::new() };
+    let mut life = Life::begin(printer);
     let message = compose(&served.url(), key, &body, &mut life).await?;
     let repo = &*served.running.ports.conversations;
-    let message = watch(repo, demo.tenant, message, &mut life).await?;
-    Ok(Outcome { message, events: life.events })
+    let found = watch(repo, demo.tenant, message, &mut life).await?;
+    Ok(Outcome { found, events: life.events })
 }
 
 async fn compose(url: &str, key: &Secret, body: &Value, life: &mut Life) -> Result<MessageId, Failure> {
@@ -172,15 +190,16 @@ async fn watch(
     tenant: TenantId,
     id: MessageId,
     life: &mut Life,
-) -> Result<Message, Failure> {
+) -> Result<MessageDetails, Failure> {
     let mut told = Told::default();
-    while life.begun.elapsed() < DEADLINE {
+    while life.elapsed() < DEADLINE {
         let found = conversations.message(tenant, id).await?.ok_or_else(|| Failure::new("The message is gone"))?;
-        for text in told.news(&found) {
-            life.tell(text);
+        for (at, text) in told.news(&found) {
+            life.tell_of(at, text);
         }
         if found.message.status.is_settled() {
-            return Ok(found.message);
+            life.tell(format!("the message is {}", found.message.status));
+            return Ok(found);
         }
         tokio::time::sleep(LOOK_EVERY).await;
     }
@@ -191,43 +210,36 @@ async fn watch(
 /// What was told already.
 #[derive(Default)]
 struct Told {
-    begun: usize,
-    ended: usize,
+    begun: u32,
+    ended: u32,
 }
 
 impl Told {
-    fn news(&mut self, found: &MessageDetails) -> Vec<String> {
+    fn news(&mut self, found: &MessageDetails) -> Vec<(Timestamp, String)> {
         let mut news = Vec::new();
         for attempt in &found.attempts {
-            let number = usize::try_from(attempt.number).unwrap_or(usize::MAX);
+            let number = attempt.number;
             if number > self.begun {
                 self.begun = number;
-                news.push(format!("attempt {number} begins"));
+                news.push((attempt.started_at, format!("attempt {number} begins")));
             }
             if let Some(outcome) = attempt.outcome.filter(|_| number > self.ended) {
                 self.ended = number;
-                let said = [&attempt.code, &attempt.provider_code, &attempt.text]
-                    .into_iter()
-                    .flatten()
-                    .cloned()
-                    .collect::<Vec<_>>()
-                    .join(" ");
-                news.push(if said.is_empty() {
-                    format!("attempt {number}: {outcome}")
-                } else {
-                    format!("attempt {number}: {outcome} ({said})")
-                });
+                let said: Vec<_> =
+                    [&attempt.code, &attempt.provider_code, &attempt.text].into_iter().flatten().cloned().collect();
+                let said = if said.is_empty() { String::new() } else { format!(" ({})", said.join(" ")) };
+                news.push((
+                    attempt.ended_at.unwrap_or(attempt.started_at),
+                    format!("attempt {number}: {outcome}{said}"),
+                ));
             }
-        }
-        if found.message.status.is_settled() {
-            news.push(format!("the message is {}", found.message.status));
         }
         news
     }
 }
 
 fn answer(printer: Printer, outcome: Outcome, outbox: Option<&Path>) -> Result<(), Failure> {
-    let Outcome { message, events } = outcome;
+    let Outcome { found: MessageDetails { message, attempts, .. }, events } = outcome;
     let sent = matches!(message.status, MessageStatus::Sent | MessageStatus::Delivered | MessageStatus::Read);
     let file = outbox.filter(|_| sent).and_then(|outbox| file_of(outbox, message.id));
     let json = json!({
@@ -240,7 +252,12 @@ fn answer(printer: Printer, outcome: Outcome, outbox: Option<&Path>) -> Result<(
     });
     if !sent {
         let text = message.error.map_or_else(|| message.status.to_string(), |error| error.text);
-        return Err(Failure::new(format!("The message was not sent: {text}")).told_as(json));
+        let failure = Failure::new(format!("The message was not sent: {text}")).told_as(json);
+        let last = attempts.into_iter().filter_map(|attempt| attempt.text).next_back().filter(|last| *last != text);
+        return Err(match last {
+            Some(last) => failure.remedy(format!("The last attempt ended so: {last}")),
+            None => failure,
+        });
     }
     let id = message.provider_message_id.unwrap_or_default();
     let text = match file {

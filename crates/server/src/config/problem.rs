@@ -57,6 +57,11 @@ impl ConfigProblem {
         }
     }
 
+    /// What is wrong, and what would be right.
+    pub(crate) fn parts(&self) -> (&str, &str) {
+        (&self.what, &self.remedy)
+    }
+
     /// What is said of a value where only the meaning of two together is wrong.
     pub(super) fn together(what: String, remedy: String) -> Self {
         Self { what, remedy }

@@ -1,0 +1,215 @@
+//! The command line as scripts use it: names, exit codes, one line of JSON.
+
+use crate::support::{Installation, only_line, text};
+use serde_json::{Value, json};
+use std::os::unix::fs::PermissionsExt;
+
+#[test]
+fn init_on_an_empty_folder_makes_a_demo_and_a_second_init_makes_nothing() {
+    let installation = Installation::new();
+    let first = installation.json(&["init"]);
+    assert!(first["apiKey"].as_str().is_some_and(|key| key.starts_with("ov_") && key.len() == 46), "{first}");
+    for kind in ["email", "sms", "whatsapp"] {
+        assert!(first["channels"][kind].is_string(), "{first}");
+    }
+    let mut second = installation.json(&["init"]);
+    assert_eq!(second["apiKey"].take(), Value::Null);
+    second["apiKey"] = first["apiKey"].clone();
+    assert_eq!(first, second);
+    let third = installation.json(&["init", "--new-key"]);
+    assert!(third["apiKey"].is_string() && third["apiKey"] != first["apiKey"]);
+    assert_eq!(installation.json(&["tenant", "list"])["items"].as_array().unwrap().len(), 1);
+    assert_eq!(installation.json(&["key", "list"])["items"].as_array().unwrap().len(), 2);
+}
+
+#[test]
+fn whatever_is_kept_is_for_its_owner_alone() {
+    let installation = Installation::new();
+    installation.json(&["init"]);
+    for file in ["data", "data/secrets.key", "data/overture.db"] {
+        let mode = std::fs::metadata(installation.path(file)).unwrap().permissions().mode();
+        assert_eq!(mode & 0o077, 0, "{file}: {mode:o}");
+    }
+}
+
+#[test]
+fn tenants_workspaces_channels_and_keys_are_made_and_listed() {
+    let installation = Installation::new();
+    let tenant = installation.json(&["tenant", "add", "--name", "Acme"]);
+    let workspace = installation.json(&["workspace", "add", "--name", "Support"]);
+    let id = workspace["workspaceId"].as_str().unwrap();
+    let channel = installation.json(&[
+        "channel",
+        "add",
+        "--workspace",
+        id,
+        "--type",
+        "sms",
+        "--transport",
+        "sandbox",
+        "--name",
+        "Texts",
+        "--config",
+        "{}",
+    ]);
+    let key = installation.json(&[
+        "key",
+        "create",
+        "--name",
+        "CRM",
+        "--scopes",
+        "conversations:read,conversations:write",
+        "--workspace",
+        id,
+        "--expires",
+        "2099-01-31T00:00:00Z",
+    ]);
+    assert!(key["apiKey"].as_str().unwrap().starts_with("ov_"));
+
+    let only = |list: &[&str]| installation.json(list)["items"][0].clone();
+    assert_eq!(
+        (&only(&["tenant", "list"])["id"], &only(&["tenant", "list"])["name"]),
+        (&tenant["tenantId"], &json!("Acme"))
+    );
+    assert_eq!(only(&["workspace", "list"])["id"], workspace["workspaceId"]);
+    let listed = only(&["channel", "list"]);
+    assert_eq!(
+        (&listed["id"], &listed["name"], &listed["type"]),
+        (&channel["channelId"], &json!("Texts"), &json!("sms"))
+    );
+    let listed = only(&["key", "list"]);
+    assert_eq!((&listed["id"], &listed["name"]), (&key["id"], &json!("CRM")));
+    assert_eq!(listed["scopes"], json!(["conversations:read", "conversations:write"]));
+    assert_eq!(listed["expiresAt"], "2099-01-31T00:00:00.000Z");
+    assert!(!listed.to_string().contains("ov_"));
+
+    let id = key["id"].as_str().unwrap();
+    assert_eq!(installation.json(&["key", "revoke", id]), json!({ "id": id, "revoked": true }));
+    assert!(only(&["key", "list"])["revokedAt"].is_string());
+}
+
+#[test]
+fn whose_things_are_meant_must_be_said_only_where_there_are_several_tenants() {
+    let installation = Installation::new();
+    let first = installation.json(&["tenant", "add", "--name", "One"]);
+    installation.json(&["workspace", "add", "--name", "W"]);
+    installation.json(&["tenant", "add", "--name", "Two"]);
+    let (code, told) = installation.refusal(&["workspace", "list"]);
+    assert!(code == 2 && told.contains("--tenant"), "{code}: {told}");
+    let id = first["tenantId"].as_str().unwrap();
+    assert_eq!(installation.json(&["workspace", "list", "--tenant", id])["items"].as_array().unwrap().len(), 1);
+    let (code, told) = installation.refusal(&["workspace", "list", "--tenant", "0197a1b2-0000-7000-8000-000000000001"]);
+    assert!(code == 1 && told.contains("tenant list"), "{code}: {told}");
+}
+
+#[test]
+fn the_settings_of_a_channel_come_from_a_file_or_the_environment_and_are_never_shown() {
+    let installation = Installation::new().with("MAIL_PASSWORD", "hunter2");
+    installation.json(&["init"]);
+    let workspace = installation.json(&["workspace", "list"])["items"][0]["id"].as_str().unwrap().to_owned();
+    let settings = json!({ "host": "127.0.0.1", "port": 1, "tls": "starttls", "username": "u", "password": { "fromEnv": "MAIL_PASSWORD" }, "from": "support@example.com" });
+    std::fs::write(installation.path("mail.json"), settings.to_string()).unwrap();
+    let added = installation.json(&[
+        "channel",
+        "add",
+        "--workspace",
+        &workspace,
+        "--type",
+        "email",
+        "--transport",
+        "smtp",
+        "--name",
+        "Mail",
+        "--config",
+        "@mail.json",
+    ]);
+    assert!(added["channelId"].is_string());
+    assert!(!installation.json(&["channel", "list"]).to_string().contains("hunter2"));
+    let database = std::fs::read(installation.path("data/overture.db")).unwrap();
+    assert!(!database.windows(7).any(|window| window == b"hunter2"));
+}
+
+#[test]
+fn a_channel_that_cannot_work_is_refused_with_the_field_and_exit_code_2() {
+    let installation = Installation::new();
+    installation.json(&["init"]);
+    let workspace = installation.json(&["workspace", "list"])["items"][0]["id"].as_str().unwrap().to_owned();
+    let refused = |kind: &str, transport: &str, config: &str| {
+        installation.refusal(&[
+            "channel",
+            "add",
+            "--workspace",
+            &workspace,
+            "--type",
+            kind,
+            "--transport",
+            transport,
+            "--name",
+            "X",
+            "--config",
+            config,
+        ])
+    };
+    let (code, told) = refused("email", "smtp", r#"{"hots":"h"}"#);
+    assert!(code == 2 && told.contains("hots"), "{code}: {told}");
+    let (code, told) = refused("sms", "smtp", "{}");
+    assert!(code == 2 && told.contains("sandbox"), "{code}: {told}");
+    let (code, told) = refused("email", "smtp", r#"{"password":"hunter2""#);
+    assert!(code == 2 && !told.contains("hunter2"), "{code}: {told}");
+}
+
+#[test]
+fn every_command_that_ends_prints_one_json_object_and_nothing_else() {
+    let installation = Installation::new();
+    for command in [
+        &["migrate"][..],
+        &["migrate", "--status"],
+        &["migrate", "--dry-run"],
+        &["init"],
+        &["tenant", "list"],
+        &["workspace", "list"],
+        &["channel", "list"],
+        &["key", "list"],
+        &["message", "list"],
+        &["status"],
+        &["doctor"],
+        &["openapi"],
+    ] {
+        installation.json(command);
+    }
+}
+
+#[test]
+fn a_command_that_fails_says_so_in_its_one_json_object_too() {
+    let installation = Installation::new();
+    let output = installation.run(&["message", "list", "--json"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(only_line(&text(&output.stdout))["error"].as_str().unwrap().contains("no database"));
+    let output = installation.run(&["key", "create", "--json"]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(only_line(&text(&output.stdout))["error"].is_string());
+}
+
+#[test]
+fn looking_at_an_installation_that_is_not_there_makes_nothing() {
+    let installation = Installation::new();
+    for command in [&["status"][..], &["message", "list"], &["tenant", "list"], &["migrate", "--status"]] {
+        let (code, told) = installation.refusal(command);
+        assert!(code == 1 && told.contains("overture init"), "{command:?}: {told}");
+    }
+    assert!(installation.run(&["doctor"]).status.success());
+    assert!(!installation.path("data").exists());
+}
+
+#[test]
+fn the_openapi_document_is_printed() {
+    assert!(Installation::new().json(&["openapi"])["openapi"].as_str().unwrap().starts_with("3.1"));
+}
+
+#[test]
+fn a_message_nobody_knows_is_a_failure_that_says_where_to_look() {
+    let installation = Installation::new();
+    installation.json(&["init"]);
+    let (code, told) = installation.refusal(&["message", "show", "0197a1b2-0000-7000-8000-000000000001"]);
+    assert!(code == 1 && told.contains("message list"), "{told}");
+}

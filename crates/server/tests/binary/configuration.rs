@@ -1,0 +1,120 @@
+//! The configuration as the binary reads it, and each file of `config/` with the adapters it chooses.
+
+use crate::support::{Installation, text};
+use serde_json::json;
+
+const CONFIG: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../config");
+
+#[test]
+fn default_toml_starts_on_sqlite_with_the_embedded_engine_and_every_sender() {
+    let installation = Installation::new();
+    let serving = installation.start(&["serve", "--config", &format!("{CONFIG}/default.toml"), "--json"]);
+    let announced = serving.announced();
+    assert_eq!(
+        announced["adapters"],
+        json!({ "database": "sqlite", "engine": "embedded", "senders": ["sandbox", "smtp"] })
+    );
+    assert!(installation.path("data/overture.db").exists());
+    let (status, out, log) = serving.stop();
+    assert!(status.success(), "{log}");
+    assert_eq!(out, "");
+}
+
+#[test]
+fn every_file_of_config_has_its_test_here() {
+    let tested = ["default.toml"];
+    let files: Vec<_> = crate::support::files(CONFIG.as_ref(), ".toml")
+        .iter()
+        .map(|path| path.file_name().unwrap().to_string_lossy().into_owned())
+        .collect();
+    assert_eq!(files, tested);
+}
+
+#[test]
+fn an_unknown_key_ends_the_start_with_exit_code_2_its_source_and_the_nearest_key() {
+    let installation = Installation::new().with("OVERTURE__HTTP__BNID", "127.0.0.1:1");
+    let (code, told) = installation.refusal(&["serve"]);
+    assert!(
+        code == 2 && told.contains("OVERTURE__HTTP__BNID") && told.contains("Did you mean OVERTURE__HTTP__BIND?"),
+        "{code}: {told}"
+    );
+    assert!(!installation.path("data").exists());
+}
+
+#[test]
+fn a_wrong_value_ends_the_start_with_what_is_allowed() {
+    let installation = Installation::new();
+    std::fs::write(installation.path("o.toml"), "[engine]\nkind = \"temporal\"\n").unwrap();
+    let (code, told) = installation.refusal(&["serve", "--config", "o.toml"]);
+    assert!(
+        code == 2 && told.contains("engine.kind") && told.contains("o.toml") && told.contains("Allowed: embedded"),
+        "{code}: {told}"
+    );
+}
+
+#[test]
+fn the_file_may_be_named_by_the_environment() {
+    let installation = Installation::new().with("OVERTURE_CONFIG", "missing.toml");
+    let (code, told) = installation.refusal(&["status"]);
+    assert!(code == 2 && told.contains("missing.toml"), "{code}: {told}");
+}
+
+#[test]
+fn a_variable_with_single_underscores_is_named_as_not_read_by_every_command_and_by_doctor() {
+    let installation = Installation::new().with("OVERTURE_HTTP_BIND", "0.0.0.0:1");
+    let output = installation.run(&["openapi"]);
+    assert!(output.status.success());
+    assert!(text(&output.stderr).contains("OVERTURE__HTTP__BIND"), "{}", text(&output.stderr));
+    let checks = installation.json(&["doctor"])["checks"].to_string();
+    assert!(checks.contains("OVERTURE_HTTP_BIND is not read"), "{checks}");
+}
+
+#[test]
+fn doctor_shows_each_key_with_its_source_and_never_the_secret() {
+    let secret = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
+    let installation = Installation::new().with("OVERTURE__SECRETS__KEY", secret);
+    let found = installation.json(&["doctor"]);
+    let of =
+        |key: &str| found["settings"].as_array().unwrap().iter().find(|setting| setting["key"] == key).unwrap().clone();
+    assert_eq!(of("http.bind")["source"], "the environment variable OVERTURE__HTTP__BIND");
+    assert_eq!(of("engine.kind")["source"], "the default");
+    assert!(!found.to_string().contains(secret));
+}
+
+#[test]
+fn doctor_tells_what_is_wrong_with_a_configuration_instead_of_failing_on_it() {
+    let installation = Installation::new().with("OVERTURE__LOG__LEVEL", "loud");
+    let output = installation.run(&["doctor"]);
+    assert_eq!(output.status.code(), Some(1));
+    let told = text(&output.stdout);
+    assert!(told.lines().any(|line| line.starts_with("fail") && line.contains("log.level")), "{told}");
+}
+
+#[test]
+fn doctor_finds_a_mail_server_that_is_not_there() {
+    let installation = Installation::new();
+    installation.json(&["init"]);
+    let workspace = installation.json(&["workspace", "list"])["items"][0]["id"].as_str().unwrap().to_owned();
+    // A port that was free a moment ago and is held by nobody.
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let settings =
+        json!({ "host": "127.0.0.1", "port": port, "tls": "none", "from": "support@example.com" }).to_string();
+    installation.json(&[
+        "channel",
+        "add",
+        "--workspace",
+        &workspace,
+        "--type",
+        "email",
+        "--transport",
+        "smtp",
+        "--name",
+        "Mail",
+        "--config",
+        &settings,
+    ]);
+    let output = installation.run(&["doctor"]);
+    assert_eq!(output.status.code(), Some(1));
+    let told = text(&output.stdout);
+    assert!(told.lines().any(|line| line.starts_with("fail") && line.contains(&port.to_string())), "{told}");
+}

@@ -108,6 +108,18 @@ pub async fn conversations_that_waited_are_woken_when_their_channel_works(stage:
     assert!(woken.generation > before.generation, "{woken:?} is no newer wake than {before:?}");
 }
 
+/// A channel may have carried a million of them.
+pub async fn a_conversation_with_nothing_to_send_is_not_woken(stage: &Stage) {
+    let done = stage.opened_and_due().await;
+    stage.attempt(done.message_id, HOUR).await;
+    stage.apply(&stage.sent(&done, 1).await).await;
+    let order = stage.claim_of(done.conversation_id, HOUR).await;
+    stage.ports.wakeups.settle(&order).await.expect("settle");
+    stage.wake_everybody().await;
+    assert!(!stage.is_claimable(done.conversation_id).await);
+    assert!(!stage.ports.wakeups.keep(&order, HOUR).await.expect("keep"), "its wakeup is there again");
+}
+
 /// Their own back-off was for the channel's sake.
 pub async fn messages_that_met_the_fault_are_due_when_their_channel_works(stage: &Stage) {
     let (first, second) = (stage.opened().await, stage.opened().await);

@@ -111,6 +111,7 @@ macro_rules! store_contract {
                     a_new_wakeup_belongs_to_the_process_that_opens
                     a_wakeup_claimed_at_birth_comes_free_when_its_claim_ends
                     what_was_opened_is_there_after_a_restart
+                    a_channel_in_error_takes_new_conversations
                     opening_again_with_the_same_ids_writes_once;
                 contacts:
                     a_taken_address_makes_no_second_contact_and_writes_nothing
@@ -131,6 +132,7 @@ macro_rules! store_contract {
                     a_refused_opening_leaves_its_key_free
                     a_key_is_free_again_when_its_time_has_passed
                     an_unknown_outcome_asked_again_with_its_key_is_known
+                    a_record_is_kept_for_its_whole_time
                     one_key_in_two_tenants_is_two_requests
                     only_records_whose_time_has_passed_are_swept
                     a_sweep_takes_no_more_than_its_batch;
@@ -142,7 +144,8 @@ macro_rules! store_contract {
                     a_contact_may_be_used_by_many_at_once
                     of_many_who_change_one_contact_one_does
                     crossed_pairs_of_addresses_never_make_twins
-                    the_same_opening_many_times_at_once_is_one;
+                    the_same_opening_many_times_at_once_is_one
+                    many_conversations_live_at_once_and_all_end;
                 tenancy:
                     a_conversation_of_another_tenant_does_not_exist
                     a_message_of_another_tenant_does_not_exist
@@ -185,6 +188,7 @@ macro_rules! store_contract {
                     attention_and_error_are_cleared_when_the_change_says_so
                     what_ended_settled_is_not_loaded_again
                     the_next_attempt_is_dated_by_the_database
+                    a_next_attempt_may_lie_as_far_ahead_as_can_be_said
                     attempts_are_read_first_to_last_with_what_they_ran_into
                     an_attempt_ends_once
                     an_outcome_of_an_older_attempt_is_late
@@ -202,6 +206,7 @@ macro_rules! store_contract {
                     a_probe_that_learned_nothing_makes_room_for_another
                     a_channel_that_works_again_is_active_without_fault
                     conversations_that_waited_are_woken_when_their_channel_works
+                    a_conversation_with_nothing_to_send_is_not_woken
                     messages_that_met_the_fault_are_due_when_their_channel_works
                     a_fault_leaves_other_channels_alone;
                 wakeups:
@@ -214,6 +219,7 @@ macro_rules! store_contract {
                     a_claim_with_a_newer_wake_cannot_be_kept
                     a_new_wake_is_newer_than_one_that_was_settled
                     a_resting_wakeup_comes_again_and_not_before_its_time
+                    a_rest_may_last_as_long_as_can_be_said
                     a_rest_ends_at_once_if_a_newer_wake_came
                     a_wakeup_that_could_not_be_started_comes_again_with_its_tries_counted
                     the_oldest_due_wakeup_is_claimed_first

@@ -1,7 +1,6 @@
 //! Opening a conversation writes all of it, once.
 
 use super::stage::{BRIEF, HOUR, Stage, content, email, name};
-use crate::BEGINNING;
 use overture_domain::entities::{
     Address, Author, ChannelKind, ConversationStatus, Direction, MessageStatus, Recipient,
 };
@@ -105,8 +104,7 @@ pub async fn messages_go_to_the_address_that_was_composed_whatever_the_contact_s
 pub async fn the_time_of_a_message_is_counted_from_the_commit(stage: &Stage) {
     let first = stage.opened().await;
     let before = stage.loaded(first.conversation_id).await.now;
-    let opening = OpenConversation { created_at: BEGINNING, ..stage.opening() };
-    stage.open(&opening).await;
+    let opening = stage.opened().await;
     let loaded = stage.loaded(opening.conversation_id).await;
     let [pending] = loaded.process.pending[..] else { panic!("one message is pending") };
     assert!(before.plus(HOUR) <= pending.deliver_by && pending.deliver_by <= loaded.now.plus(HOUR), "{pending:?}");
@@ -139,6 +137,13 @@ pub async fn what_was_opened_is_there_after_a_restart(stage: &Stage) {
     assert!(later.conversations.message(tenant, opening.message_id).await.expect("message").is_some());
     assert!(later.contacts.find(tenant, opening.contact.id()).await.expect("find").is_some());
     assert_eq!(later.observatory.overview().await.expect("overview").wakeups, 1);
+}
+
+/// Composes are accepted there: the message waits.
+pub async fn a_channel_in_error_takes_new_conversations(stage: &Stage) {
+    stage.meet_fault(&stage.opened().await, HOUR).await;
+    let opening = stage.opened().await;
+    assert_eq!(stage.message(&opening).await.message.status, MessageStatus::Queued);
 }
 
 /// Somebody who does not know whether it was written asks again.

@@ -1,9 +1,11 @@
 //! Many at once: somebody wins, the others are told, nobody is lost and nobody is spoilt.
 
-use super::stage::{HOUR, Stage, record};
+use super::StorePorts;
+use super::stage::{HOUR, SEEN, Stage, record};
 use futures_util::future::join_all;
-use overture_domain::entities::Address;
-use overture_domain::ports::{ContactChoice, OpenConversation, OpenError, Opened};
+use overture_domain::entities::{Address, MessageStatus};
+use overture_domain::ports::{Accepted, Begun, ContactChoice, OpenConversation, OpenError, Opened, Saved, StartOrder};
+use overture_domain::process::{Effect, Event};
 
 /// How many race.
 const CROWD: usize = 64;
@@ -120,6 +122,38 @@ pub async fn the_same_opening_many_times_at_once_is_one(stage: &Stage) {
     assert_eq!(kept(&answers).len(), 16, "{answers:?}");
     assert_eq!(count(stage).await, 1);
     assert_eq!(stage.ports.observatory.overview().await.expect("overview").wakeups, 1);
+}
+
+/// Opens, attempts, renewals, changes and settlements, all mixed: none fails and none is lost.
+pub async fn many_conversations_live_at_once_and_all_end(stage: &Stage) {
+    let openings: Vec<_> = (0..CROWD).map(|_| OpenConversation { claimed_for: HOUR, ..stage.opening() }).collect();
+    let tasks: Vec<_> =
+        openings.iter().cloned().map(|opening| tokio::spawn(live(stage.ports.clone(), opening))).collect();
+    for ended in join_all(tasks).await {
+        ended.expect("no life ends early");
+    }
+    let overview = stage.ports.observatory.overview().await.expect("overview");
+    assert_eq!((overview.messages, overview.wakeups), (vec![(MessageStatus::Sent, CROWD as u64)], 0));
+}
+
+/// The whole life of a conversation, as a process leads it.
+async fn live(ports: StorePorts, opening: OpenConversation) {
+    let StorePorts { conversations, deliveries, wakeups, .. } = ports;
+    let (conversation_id, workspace_id) = (opening.conversation_id, opening.workspace_id);
+    let message = opening.message_id;
+    let opened = conversations.open(opening).await.expect("open");
+    let process = deliveries.load(conversation_id).await.expect("load").expect("it is there").process;
+    let Begun::Attempt(attempt) = deliveries.begin_attempt(message, HOUR).await.expect("begin_attempt") else {
+        panic!("a fresh message may be attempted")
+    };
+    assert!(deliveries.renew_lease(message, attempt.number, HOUR).await.expect("renew_lease"));
+    let accepted = Accepted { provider_message_id: None };
+    let event = Event::AttemptEnded { message, number: attempt.number, probed: false, result: Ok(accepted), at: SEEN };
+    let (_, effect) = process.step(event, SEEN);
+    let Effect::Keep(change) = effect else { panic!("an end of an attempt is kept") };
+    assert_eq!(deliveries.save(*change).await.expect("save"), Saved::Applied);
+    let order = StartOrder { conversation_id, workspace_id, generation: opened.generation, tries: 0 };
+    wakeups.settle(&order).await.expect("settle");
 }
 
 type Answer = Result<Opened, OpenError>;

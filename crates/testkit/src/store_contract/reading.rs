@@ -23,6 +23,11 @@ pub async fn what_does_not_exist_is_absent_and_no_error(stage: &Stage) {
 /// A position is a time and an id; both count.
 pub async fn messages_are_read_after_a_position(stage: &Stage) {
     let opening = stage.opened().await;
+    let read = async |limit| {
+        let read = stage.ports.conversations.messages(stage.home.tenant, opening.conversation_id, None, limit).await;
+        read.expect("messages").len()
+    };
+    assert_eq!([read(0).await, read(1).await, read(u32::MAX).await], [0, 1, 1]);
     let (at, id) = (opening.created_at, opening.message_id.as_uuid());
     let (less, more) = (Uuid::from_u128(id.as_u128() - 1), Uuid::from_u128(id.as_u128() + 1));
     let (before, after) = (Timestamp::from_millis(at.as_millis() - 1), Timestamp::from_millis(at.as_millis() + 1));
@@ -48,6 +53,8 @@ pub async fn the_newest_messages_come_first_and_no_more_than_asked(stage: &Stage
     let expected: Vec<MessageId> = openings.iter().rev().map(|(_, id)| *id).collect();
     assert_eq!(newest(stage, 10).await, expected);
     assert_eq!(newest(stage, 3).await, expected[..3]);
+    assert_eq!(newest(stage, 0).await, []);
+    assert_eq!(newest(stage, u32::MAX).await, expected);
 }
 
 /// Messages by status, wakeups, channels in error, conversations that ask for a person.

@@ -57,6 +57,15 @@ pub async fn an_unknown_outcome_asked_again_with_its_key_is_known(stage: &Stage)
     assert_eq!(earlier(stage, 1).await.map(|it| it.conversation_id), Some(opening.conversation_id));
 }
 
+/// By the database's clock, not by the clock that dates what people see.
+pub async fn a_record_is_kept_for_its_whole_time(stage: &Stage) {
+    let opening = keyed(stage, stage.home, record(1, 1, HOUR));
+    stage.open(&opening).await;
+    stage.time_passes(&opening).await;
+    assert!(earlier(stage, 1).await.is_some());
+    assert_eq!(sweep(stage, 1_000).await, 0);
+}
+
 /// Keys of one tenant mean nothing to another.
 pub async fn one_key_in_two_tenants_is_two_requests(stage: &Stage) {
     let other = stage.another_tenant().await;

@@ -99,12 +99,22 @@ pub async fn the_next_attempt_is_dated_by_the_database(stage: &Stage) {
     stage.attempt(opening.message_id, HOUR).await;
     let mut change = stage.try_again(&opening, 1, HOUR).await;
     change.at = Timestamp::from_millis(1);
+    stage.time_passes(&opening).await;
     let before = stage.loaded(opening.conversation_id).await.now;
     stage.apply(&change).await;
     let LoadedProcess { process, now } = stage.loaded(opening.conversation_id).await;
     let [pending] = process.pending[..] else { panic!("one message is pending") };
     assert_eq!(pending.status, MessageStatus::Queued);
     assert!(before.plus(HOUR) <= pending.next_attempt_at && pending.next_attempt_at <= now.plus(HOUR), "{pending:?}");
+}
+
+/// A provider may ask for any time.
+pub async fn a_next_attempt_may_lie_as_far_ahead_as_can_be_said(stage: &Stage) {
+    let opening = stage.opened().await;
+    stage.attempt(opening.message_id, HOUR).await;
+    stage.apply(&stage.try_again(&opening, 1, Duration::MAX).await).await;
+    let begun = stage.begin(opening.message_id, HOUR).await;
+    assert!(matches!(begun, Begun::NotDue { in_ } if in_ > HOUR), "{begun:?}");
 }
 
 /// Each with its own end.

@@ -21,6 +21,9 @@ use tokio::time::Instant;
 
 /// What must last.
 pub(super) const HOUR: Duration = Duration::from_secs(3_600);
+/// What the clock of people shows when nothing says otherwise: long before any database's clock, so that whoever takes
+/// the one for the other is found out.
+pub(super) const SEEN: Timestamp = Timestamp::from_millis(1_000_000_000_000);
 /// What must end.
 pub(super) const BRIEF: Duration = Duration::from_millis(1);
 
@@ -94,6 +97,13 @@ impl Stage {
         }
     }
 
+    /// Comes back when a few milliseconds of the database's time have passed.
+    pub(super) async fn time_passes(&self, seen_by: &OpenConversation) {
+        let before = self.loaded(seen_by.conversation_id).await.now;
+        let later = async || (self.loaded(seen_by.conversation_id).await.now >= before.plus(BRIEF * 5)).then_some(());
+        self.until("time passes", later).await;
+    }
+
     /// A number that was not used before.
     pub(super) fn number(&self) -> u64 {
         self.counter.fetch_add(1, Ordering::Relaxed) + 1
@@ -139,7 +149,7 @@ impl Stage {
             notices: Vec::new(),
             idempotency: None,
             claimed_for: HOUR,
-            created_at: BEGINNING.plus(Duration::from_secs(number)),
+            created_at: SEEN.plus(Duration::from_secs(number)),
         }
     }
 
@@ -259,7 +269,7 @@ impl Stage {
             },
             attempt: None,
             channel: None,
-            at: BEGINNING.plus(HOUR),
+            at: SEEN.plus(HOUR),
         }
     }
 

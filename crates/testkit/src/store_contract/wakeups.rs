@@ -27,6 +27,7 @@ pub async fn a_claim_that_is_kept_stays(stage: &Stage) {
     let due = stage.opened_and_due().await;
     let order = stage.claim_of(due.conversation_id, BRIEF).await;
     assert!(stage.ports.wakeups.keep(&order, HOUR).await.expect("keep"));
+    stage.time_passes(&due).await;
     assert!(!stage.is_claimable(due.conversation_id).await);
 }
 
@@ -78,6 +79,14 @@ pub async fn a_resting_wakeup_comes_again_and_not_before_its_time(stage: &Stage)
     assert_eq!(again.generation, order.generation);
 }
 
+/// Nothing is counted over the edge.
+pub async fn a_rest_may_last_as_long_as_can_be_said(stage: &Stage) {
+    let order = claimed(stage).await;
+    stage.ports.wakeups.rest(&order, Duration::MAX).await.expect("rest");
+    assert!(!stage.is_claimable(order.conversation_id).await);
+    assert!(stage.claim(10, HOUR).await.next_due_in.is_none_or(|next| next > HOUR));
+}
+
 /// There is something newer to do.
 pub async fn a_rest_ends_at_once_if_a_newer_wake_came(stage: &Stage) {
     let older = overtaken(stage).await;
@@ -118,6 +127,7 @@ pub async fn no_more_than_the_limit_is_claimed(stage: &Stage) {
     for _ in 0..5 {
         stage.opened_and_due().await;
     }
+    assert_eq!(stage.claim(0, HOUR).await.orders, []);
     let mut seen = HashSet::new();
     for expected in [2, 2, 1, 0] {
         let claimed = stage.claim(2, HOUR).await.orders;
@@ -125,6 +135,7 @@ pub async fn no_more_than_the_limit_is_claimed(stage: &Stage) {
         seen.extend(ids(&claimed));
     }
     assert_eq!(seen.len(), 5);
+    assert_eq!(stage.claim(u32::MAX, HOUR).await.orders, []);
 }
 
 /// So that the relay sleeps as long as it may and no longer.

@@ -92,6 +92,17 @@ impl From<Vec<ConfigProblem>> for Failure {
     }
 }
 
+/// What nobody branches on: the chain of causes is the sentence.
+impl From<anyhow::Error> for Failure {
+    fn from(error: anyhow::Error) -> Self {
+        let chain = format!("{error:#}");
+        let mut letters = chain.chars();
+        Self::new(
+            letters.next().map(|first| first.to_uppercase().chain(letters).collect::<String>()).unwrap_or_default(),
+        )
+    }
+}
+
 impl From<StoreError> for Failure {
     fn from(error: StoreError) -> Self {
         let failure = Self::new(format!("The database did not do it: {error}"));
@@ -120,6 +131,12 @@ mod tests {
             failure.json(),
             serde_json::json!({ "error": "The port is taken", "remedy": "Set OVERTURE__HTTP__BIND." })
         );
+    }
+
+    #[test]
+    fn a_chain_of_causes_reads_as_one_sentence() {
+        let error = anyhow::anyhow!("no such device").context("the terminal is gone");
+        assert_eq!(Failure::from(error).to_string(), "The terminal is gone: no such device.");
     }
 
     #[test]

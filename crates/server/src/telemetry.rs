@@ -3,7 +3,7 @@
 
 use crate::config::LogFormat;
 use crate::config::Settings;
-use crate::failure::Failure;
+use anyhow::Context as _;
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use std::io::{IsTerminal, stderr};
 use tracing_subscriber::EnvFilter;
@@ -42,7 +42,11 @@ fn directives(level: &str) -> String {
 pub(crate) fn tell_panics() {
     std::panic::set_hook(Box::new(|panic| {
         let place = panic.location().map(ToString::to_string).unwrap_or_default();
-        tracing::error!(place, "a task panicked: this is a bug in Overture");
+        if tracing::dispatcher::has_been_set() {
+            tracing::error!(place, "a task panicked: this is a bug in Overture");
+        } else {
+            eprintln!("Overture stumbled over a bug of its own at {place}.");
+        }
     }));
 }
 
@@ -50,11 +54,7 @@ pub(crate) fn tell_panics() {
 ///
 /// # Errors
 /// Somebody counts already.
-pub(crate) fn count() -> Result<PrometheusHandle, Failure> {
-    let failed = |error: &dyn std::fmt::Display| Failure::new(format!("Metrics cannot be kept: {error}"));
-    PrometheusBuilder::new()
-        .set_buckets(&SECONDS)
-        .map_err(|error| failed(&error))?
-        .install_recorder()
-        .map_err(|error| failed(&error))
+pub(crate) fn count() -> anyhow::Result<PrometheusHandle> {
+    let builder = PrometheusBuilder::new().set_buckets(&SECONDS).context("the bounds of the histograms are wrong")?;
+    builder.install_recorder().context("metrics cannot be kept")
 }

@@ -2,7 +2,7 @@
 
 use super::Context;
 use super::init;
-use super::serve::{Served, Signals};
+use super::serve::{Served, Signals, raise_file_limit};
 use crate::failure::Failure;
 use crate::maker::{Demo, Maker};
 use crate::printer::Answer;
@@ -32,6 +32,7 @@ pub(super) async fn run(context: &Context) -> Result<(), Failure> {
         ));
     }
     let mut signals = Signals::listen()?;
+    raise_file_limit();
     let store = store::open_or_make(settings).await?;
     let demo = Maker::on(&store.database).demo(false).await?;
     let key = kept_key(&store.database, &demo, &settings.data_dir).await?;

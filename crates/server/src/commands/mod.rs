@@ -21,6 +21,7 @@ use crate::printer::{Answer, Printer};
 use crate::store;
 use crate::system::{RandomIds, SystemClock};
 use crate::telemetry;
+use anyhow::Context as _;
 use overture_database::Database;
 use overture_domain::ids::TenantId;
 use overture_domain::ports::{Tenant, TenantRepo};
@@ -45,7 +46,7 @@ pub(crate) async fn run(
         (Command::Doctor, loaded) => return doctor::run(loaded, printer).await,
         (_, loaded) => loaded?,
     };
-    telemetry::log(&settings, quiet(&command));
+    telemetry::log(&settings, quiet(&command).filter(|_| !settings.log.is_set));
     let context = Context { settings, printer };
     let answer = match command {
         Command::Dev => return dev::run(&context).await,
@@ -67,7 +68,7 @@ pub(crate) async fn run(
     Ok(())
 }
 
-/// Commands that answer and end log only what is wrong: what they do, they say.
+/// Commands that answer and end log only what is wrong, unless somebody asks for more: what they do, they say.
 fn quiet(command: &Command) -> Option<&'static str> {
     match command {
         Command::Dev | Command::Serve | Command::Worker => None,
@@ -75,10 +76,9 @@ fn quiet(command: &Command) -> Option<&'static str> {
     }
 }
 
-fn openapi() -> Result<Answer, Failure> {
+fn openapi() -> anyhow::Result<Answer> {
     let text = overture_http::openapi();
-    let json = serde_json::from_str(&text)
-        .map_err(|error| Failure::new(format!("The OpenAPI document is broken: {error}")))?;
+    let json = serde_json::from_str(&text).context("the OpenAPI document is broken")?;
     Ok(Answer::new(json, text))
 }
 

@@ -9,9 +9,11 @@ use crate::store::{self, Store};
 use crate::system::SystemClock;
 use crate::telemetry;
 use crate::wiring::{Adapters, Running};
+use anyhow::Context as _;
 use overture_database::Database;
 use overture_domain::ports::{ApiKeyRepo, Clock, TenantRepo};
 use overture_http::{Application, HttpOptions, Serving};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use serde_json::json;
 use std::io;
 use std::net::SocketAddr;
@@ -27,6 +29,7 @@ pub(super) struct Served {
 /// Serves until it is told to stop.
 pub(super) async fn run(context: &Context) -> Result<(), Failure> {
     let mut signals = Signals::listen()?;
+    raise_file_limit();
     let store = store::open_or_make(&context.settings).await?;
     warn_without_key(&store.database).await?;
     let served = Served::start(store, &context.settings).await?;
@@ -48,6 +51,7 @@ pub(super) async fn run(context: &Context) -> Result<(), Failure> {
 /// Delivers, without serving, until it is told to stop.
 pub(super) async fn work(context: &Context) -> Result<(), Failure> {
     let mut signals = Signals::listen()?;
+    raise_file_limit();
     let store = store::open_or_make(&context.settings).await?;
     let running = Running::start(store, &context.settings, telemetry::count()?)?;
     let adapters = Adapters::of(&context.settings);
@@ -163,6 +167,14 @@ async fn warn_without_key(database: &Database) -> Result<(), Failure> {
     Ok(())
 }
 
+/// Lets this process open as many files as the system allows it: each connection is one.
+pub(super) fn raise_file_limit() {
+    let limit = getrlimit(Resource::Nofile);
+    if let Err(error) = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit }) {
+        tracing::debug!(%error, "the limit of open files stays as it was");
+    }
+}
+
 /// The signals that ask a process to stop.
 pub(super) struct Signals {
     terminate: Signal,
@@ -171,9 +183,8 @@ pub(super) struct Signals {
 
 impl Signals {
     /// Listens from now on.
-    pub(super) fn listen() -> Result<Self, Failure> {
-        let listen =
-            |kind| signal(kind).map_err(|error| Failure::new(format!("Signals cannot be listened for: {error}")));
+    pub(super) fn listen() -> anyhow::Result<Self> {
+        let listen = |kind| signal(kind).context("signals cannot be listened for");
         Ok(Self { terminate: listen(SignalKind::terminate())?, interrupt: listen(SignalKind::interrupt())? })
     }
 

@@ -11,6 +11,7 @@ use crate::printer::{Answer, Printer};
 use crate::store;
 use crate::system::SystemClock;
 use crate::terminal;
+use anyhow::Context as _;
 use overture_domain::entities::{ChannelKind, MessageStatus, Transport};
 use overture_domain::ids::{ChannelId, MessageId, TenantId};
 use overture_domain::ports::{Clock, ConversationRepo, MessageDetails};
@@ -124,6 +125,7 @@ impl Life {
     }
 
     fn tell_of(&mut self, at: Timestamp, text: String) {
+        // Recorded times are in milliseconds, and so is this.
         let seconds = at.since(self.begun).as_secs_f64();
         self.printer.line(&format!("{seconds:>8.3} s  {text}"));
         self.events.push(Event { seconds, text });
@@ -160,20 +162,10 @@ async fn send(
 }
 
 async fn compose(url: &str, key: &Secret, body: &Value, life: &mut Life) -> Result<MessageId, Failure> {
-    let unanswered =
-        |error: reqwest::Error| Failure::new(format!("The server that was started here does not answer: {error}"));
     life.tell(format!("POST {url}/api/conversations/compose"));
-    let client = reqwest::Client::builder().no_proxy().build().map_err(unanswered)?;
-    let response = client
-        .post(format!("{url}/api/conversations/compose"))
-        .bearer_auth(key.expose())
-        .header("Prefer", "return=representation")
-        .json(body)
-        .send()
+    let (status, answer) = post(&format!("{url}/api/conversations/compose"), key, body)
         .await
-        .map_err(unanswered)?;
-    let status = response.status();
-    let answer: Value = response.json().await.map_err(unanswered)?;
+        .context("the server that was started here does not answer")?;
     if !status.is_success() {
         return Err(Failure::new(answer["error"].as_str().unwrap_or("the compose was refused").to_owned()));
     }
@@ -182,6 +174,13 @@ async fn compose(url: &str, key: &Secret, body: &Value, life: &mut Life) -> Resu
         .as_str()
         .and_then(MessageId::parse)
         .ok_or_else(|| Failure::new("The answer names no message"))
+}
+
+async fn post(url: &str, key: &Secret, body: &Value) -> anyhow::Result<(reqwest::StatusCode, Value)> {
+    let client = reqwest::Client::builder().no_proxy().build()?;
+    let request = client.post(url).bearer_auth(key.expose()).header("Prefer", "return=representation").json(body);
+    let response = request.send().await?;
+    Ok((response.status(), response.json().await?))
 }
 
 /// Tells what happens to a message until nothing more will.

@@ -136,6 +136,7 @@ mod tests {
             "OVERTURE__HTTP__BIND",
             "OVERTURE_CONFIG",
             "OVERTURE_TRY_SMTP_PASSWORD",
+            "OVERTURE_CRASH_AT",
             "OVERTURE_MAIL_PASSWORD",
             "PATH",
             "OVERTURE_",

@@ -92,6 +92,8 @@ impl DatabaseKind {
 pub(crate) struct LogSettings {
     /// What is logged, as a filter of `tracing-subscriber`.
     pub(crate) level: String,
+    /// Whether somebody chose the level.
+    pub(crate) is_set: bool,
     /// How.
     pub(crate) format: LogFormat,
 }
@@ -155,6 +157,7 @@ impl Settings {
             },
             smtp_timeout: read.duration("smtp.timeout"),
             log: LogSettings {
+                is_set: written.get("log.level").is_some_and(|level| level.source != Source::Default),
                 level: read.parsed("log.level", log_level).unwrap_or_default(),
                 format: read.parsed("log.format", log_format).unwrap_or(LogFormat::Auto),
             },

@@ -202,3 +202,44 @@ fn a_crash_point_kills_the_process_as_kill_9_would_and_a_restart_finds_what_was_
     let (code, told) = Installation::new().with("OVERTURE_CRASH_AT", "nowhere").refusal(&["serve"]);
     assert!(code == 2 && told.contains("before_settle"), "{code}: {told}");
 }
+
+#[test]
+fn try_asks_for_the_password_on_the_terminal_and_does_not_show_it() {
+    // A terminal of its own, with a person who answers and, once the message is on its way, stops.
+    const PERSON: &str = r#"
+import os, pty, sys
+child, terminal = pty.fork()
+if child == 0:
+    os.execv(sys.argv[1], sys.argv[1:])
+seen, answered, stopped = b"", False, False
+while True:
+    try:
+        read = os.read(terminal, 1024)
+    except OSError:
+        break
+    if not read:
+        break
+    seen += read
+    if not answered and b"Password of ann" in seen:
+        os.write(terminal, b"hunter2\r")
+        answered = True
+    if not stopped and b"attempt 1:" in seen:
+        os.write(terminal, b"\x03")
+        stopped = True
+sys.stdout.buffer.write(seen)
+"#;
+    let installation = Installation::new();
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let smtp = format!("smtp://ann@127.0.0.1:{port}");
+    let output = installation.python(PERSON, &["try", "--to", "ann@example.com", "--smtp", &smtp]);
+    let seen = text(&output.stdout);
+    assert!(seen.contains("Password of ann:") && seen.contains("attempt 1: unavailable"), "{seen}");
+    assert!(!seen.contains("hunter2"), "{seen}");
+}
+
+#[test]
+fn try_refuses_a_password_on_the_command_line_and_names_the_variable() {
+    let (code, told) =
+        Installation::new().refusal(&["try", "--to", "ann@example.com", "--smtp", "smtp://ann:hunter2@h"]);
+    assert!(code == 2 && told.contains("OVERTURE_TRY_SMTP_PASSWORD") && !told.contains("hunter2"), "{code}: {told}");
+}

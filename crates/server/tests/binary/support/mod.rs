@@ -37,7 +37,19 @@ impl Installation {
 
     fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_overture"));
-        command.current_dir(self.folder.path()).args(arguments).stdin(Stdio::null());
+        command.args(arguments);
+        self.prepared(command)
+    }
+
+    /// Runs a Python script that gets the binary and its arguments.
+    pub(crate) fn python(&self, script: &str, arguments: &[&str]) -> Output {
+        let mut command = Command::new("python3");
+        command.args(["-c", script, env!("CARGO_BIN_EXE_overture")]).args(arguments);
+        self.prepared(command).output().expect("python3 is installed")
+    }
+
+    fn prepared(&self, mut command: Command) -> Command {
+        command.current_dir(self.folder.path()).stdin(Stdio::null());
         for (name, _) in std::env::vars_os() {
             if name.to_string_lossy().starts_with("OVERTURE") {
                 command.env_remove(name);

@@ -151,6 +151,9 @@ proptest! {
                 let expected = if was_unclear { MessageStatus::Unconfirmed } else { MessageStatus::Failed };
                 prop_assert_eq!(status, expected);
             }
+            // However often nobody knows what became of it, no more copies go out than these.
+            let copies = model.rows[&id].attempts.iter().filter(|end| **end == Some(AttemptOutcome::Unclear)).count();
+            prop_assert!(copies <= MOST_COPIES as usize && (copies < MOST_COPIES as usize || status.is_settled()));
             // What is held in memory is what the rows say.
             let open: Vec<_> = model.rows.iter().filter(|(_, row)| !row.status.is_settled()).map(|(id, _)| *id).collect();
             let held: Vec<_> = model.process.pending.iter().map(|pending| pending.id).collect();

@@ -1,1 +1,14 @@
-//! Helpers of the black-box tests.
+//! The harness of the black-box tests: the built binary, started as a person would start it, and the servers it talks to.
+//! Owns processes, folders and waiting; refuses to know anything of the inside but the names of the tables.
+
+pub mod binary;
+pub mod client;
+pub mod conditions;
+pub mod installation;
+pub mod mail_server;
+pub mod measurements;
+pub mod ordeal;
+pub mod places;
+pub mod process;
+pub mod python;
+pub mod randomness;

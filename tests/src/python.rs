@@ -1,0 +1,75 @@
+//! Python with the servers and validators of the tests, installed once under the target folder.
+
+use crate::places::{repository, target};
+use anyhow::{Context, Result, bail};
+use serde_json::Value;
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::OnceLock;
+
+/// What pip installs, each at one version.
+const PACKAGES: [&str; 2] = ["aiosmtpd==1.4.6", "openapi-spec-validator==0.9.0"];
+
+/// The Python that has the packages. The first call installs them; calls of other processes wait.
+///
+/// # Errors
+/// Something is missing; the text names what to install.
+pub fn python() -> Result<&'static Path> {
+    static PYTHON: OnceLock<std::result::Result<PathBuf, String>> = OnceLock::new();
+    match PYTHON.get_or_init(|| installed().map_err(|error| format!("{error:#}"))) {
+        Ok(python) => Ok(python),
+        Err(error) => bail!("{error}"),
+    }
+}
+
+/// The path of a script of ours.
+pub fn script(name: &str) -> PathBuf {
+    repository().join("tests/servers").join(name)
+}
+
+/// Reads rows of a SQLite file, also while a process uses it.
+///
+/// # Errors
+/// The file or the statement does not do.
+pub fn rows(file: &Path, sql: &str) -> Result<Vec<Value>> {
+    let output = run(Command::new(python()?).arg(script("rows.py")).arg(file).arg(sql))?;
+    Ok(serde_json::from_slice(&output)?)
+}
+
+/// Runs a command to its end and comes back with its standard output.
+///
+/// # Errors
+/// It does not start or ends with an error; with all it said.
+pub fn run(command: &mut Command) -> Result<Vec<u8>> {
+    let output = command.output().with_context(|| format!("{command:?} does not start"))?;
+    if !output.status.success() {
+        let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+        bail!("{command:?} failed ({}):\n{out}{err}", output.status);
+    }
+    Ok(output.stdout)
+}
+
+fn installed() -> Result<PathBuf> {
+    let folder = target()?.join("test-servers");
+    std::fs::create_dir_all(&folder)?;
+    let lock = File::create(folder.join("lock"))?;
+    lock.lock()?;
+    let (venv, ready) = (folder.join("venv"), folder.join("installed"));
+    let python = venv.join("bin/python");
+    let wanted = PACKAGES.join("\n");
+    if python.exists() && std::fs::read_to_string(&ready).is_ok_and(|installed| installed == wanted) {
+        return Ok(python);
+    }
+    run(Command::new("python3").args(["-c", "import sqlite3, sys; assert sys.version_info >= (3, 9)"]))
+        .context("the tests need Python 3.9 or newer with sqlite3 as `python3`: apt-get install python3")?;
+    run(Command::new("python3").args(["-m", "venv", "--clear"]).arg(&venv))
+        .context("the tests need Python's venv module: apt-get install python3-venv")?;
+    let mut pip = Command::new(&python);
+    pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"]).args(PACKAGES);
+    run(&mut pip).with_context(|| {
+        format!("the tests need {}: give pip a way to them (https://pypi.org, or PIP_INDEX_URL)", PACKAGES.join(", "))
+    })?;
+    std::fs::write(&ready, wanted)?;
+    Ok(python)
+}

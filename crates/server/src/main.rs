@@ -8,6 +8,7 @@ mod config;
 #[cfg(debug_assertions)]
 mod crash;
 mod failure;
+mod left_to_workers;
 mod mail_server;
 mod maker;
 mod printer;

@@ -17,7 +17,7 @@ impl Samples<'_> {
     pub(crate) fn lines(&self) -> Vec<(String, String)> {
         let mut lines: Vec<_> = ChannelKind::ALL
             .iter()
-            .filter_map(|kind| Some((heading(*kind).to_owned(), self.compose(&self.body(*kind)?, "curl -sS"))))
+            .filter_map(|kind| Some((heading(*kind).to_owned(), self.compose(&self.body(*kind)?, "curl -i"))))
             .collect();
         if let Some(read) = self.read() {
             lines.push(("Compose once more, and read what became of it".into(), read));

@@ -4,6 +4,7 @@
 use crate::background::{self, RelayHealth, Stop};
 use crate::config::Settings;
 use crate::failure::Failure;
+use crate::left_to_workers::{NoEngineHere, Unclaimed};
 use crate::store::Store;
 use crate::system::{RandomIds, SystemClock};
 use metrics_exporter_prometheus::PrometheusHandle;
@@ -88,42 +89,55 @@ impl Ports {
     }
 }
 
-/// A process that runs conversations.
+/// What delivers in this process.
+#[derive(Clone)]
+pub(crate) struct Delivery {
+    pub(crate) engine: Arc<EmbeddedEngine>,
+    pub(crate) relay: RelayHealth,
+}
+
+/// A process that is at work.
 pub(crate) struct Running {
     pub(crate) ports: Ports,
     pub(crate) compose: Arc<ComposeOutbound>,
     pub(crate) authenticate: Arc<Authenticate>,
-    pub(crate) relay: RelayHealth,
-    pub(crate) engine: Arc<EmbeddedEngine>,
+    /// `None` where workers deliver.
+    pub(crate) delivery: Option<Delivery>,
     database: Database,
-    stop: watch::Sender<bool>,
-    background: JoinSet<()>,
+    background: Background,
     grace: Duration,
 }
 
 impl Running {
-    /// Starts the engine, the relay and everything else in the background, on the current runtime.
+    /// Starts what runs in the background, on the current runtime; with `delivers`, the engine and the relay too.
     ///
     /// # Errors
-    /// Metrics cannot be kept, or there is no such crash point.
-    pub(crate) fn start(store: Store, settings: &Settings, metrics: PrometheusHandle) -> Result<Self, Failure> {
+    /// There is no such crash point.
+    pub(crate) fn start(
+        store: Store,
+        settings: &Settings,
+        metrics: PrometheusHandle,
+        delivers: bool,
+    ) -> Result<Self, Failure> {
         let Store { database, secret_key, .. } = store;
-        let ports = Ports::of(&database, settings).with_crash_point()?;
-        let run = RunConversation::new(
-            Arc::clone(&ports.deliveries),
-            Arc::clone(&ports.channels),
-            Arc::clone(&ports.sender),
-            Arc::clone(&ports.clock),
-        );
-        let options = EmbeddedOptions { concurrency: settings.engine.concurrency, ..EmbeddedOptions::default() };
-        let engine = EmbeddedEngine::new(Arc::new(run), Arc::clone(&ports.wakeups), options);
-        let starter: Arc<dyn WorkflowStarter> = Arc::<EmbeddedEngine>::clone(&engine);
+        let mut ports = Ports::of(&database, settings).with_crash_point()?;
+        let mut background = Background::new(Arc::clone(&ports.clock));
+        let (starter, delivery): (Arc<dyn WorkflowStarter>, _) = if delivers {
+            let delivery = deliver(&ports, settings, &mut background);
+            (Arc::<EmbeddedEngine>::clone(&delivery.engine), Some(delivery))
+        } else {
+            ports.conversations = Arc::new(Unclaimed(ports.conversations));
+            (Arc::new(NoEngineHere), None)
+        };
+        background.spawn(|clock, stop| background::sweep(Sweep::new(Arc::clone(&ports.retention)), clock, stop));
+        background.spawn(|clock, stop| background::fold_metrics(metrics, clock, stop));
+        warm_up();
         let compose = ComposeOutbound::new(
             ComposePorts {
                 contacts: Arc::clone(&ports.contacts),
                 channels: Arc::clone(&ports.channels),
                 conversations: Arc::clone(&ports.conversations),
-                starter: Arc::clone(&starter),
+                starter,
                 clock: Arc::clone(&ports.clock),
                 ids: Arc::clone(&ports.ids),
             },
@@ -131,35 +145,11 @@ impl Running {
             settings.deliver_within,
         );
         let authenticate = Authenticate::new(Arc::clone(&ports.keys), Arc::clone(&ports.clock));
-
-        warm_up();
-        let relay = RelayHealth::new();
-        let (stop, until) = Stop::new();
-        let mut background = JoinSet::new();
-        let room = {
-            let engine = Arc::clone(&engine);
-            move || engine.room()
-        };
-        background.spawn(background::relay(
-            RelayWakeups::new(Arc::clone(&ports.wakeups), starter),
-            room,
-            relay.clone(),
-            Arc::clone(&ports.clock),
-            until.clone(),
-        ));
-        background.spawn(background::sweep(
-            Sweep::new(Arc::clone(&ports.retention)),
-            Arc::clone(&ports.clock),
-            until.clone(),
-        ));
-        background.spawn(background::fold_metrics(metrics, Arc::clone(&ports.clock), until));
         Ok(Self {
             compose: Arc::new(compose),
             authenticate: Arc::new(authenticate),
-            relay,
-            engine,
+            delivery,
             database,
-            stop,
             background,
             grace: settings.engine.stop_within,
             ports,
@@ -167,18 +157,62 @@ impl Running {
     }
 
     /// Takes nothing new, lets what is being sent end, and closes the database.
-    pub(crate) async fn stop(mut self) {
-        // Nobody listens any more if the background has ended already.
-        let _ = self.stop.send(true);
-        let ended =
-            tokio::time::timeout(BACKGROUND_GRACE, async { while self.background.join_next().await.is_some() {} })
-                .await;
-        if ended.is_err() {
+    pub(crate) async fn stop(self) {
+        self.background.stop().await;
+        if let Some(Delivery { engine, .. }) = self.delivery {
+            engine.stop(self.grace).await;
+        }
+        self.database.close().await;
+    }
+}
+
+/// Starts the engine and the relay that feeds it.
+fn deliver(ports: &Ports, settings: &Settings, background: &mut Background) -> Delivery {
+    let run = RunConversation::new(
+        Arc::clone(&ports.deliveries),
+        Arc::clone(&ports.channels),
+        Arc::clone(&ports.sender),
+        Arc::clone(&ports.clock),
+    );
+    let options = EmbeddedOptions { concurrency: settings.engine.concurrency, ..EmbeddedOptions::default() };
+    let engine = EmbeddedEngine::new(Arc::new(run), Arc::clone(&ports.wakeups), options);
+    let delivery = Delivery { engine, relay: RelayHealth::new() };
+    let starter: Arc<dyn WorkflowStarter> = Arc::<EmbeddedEngine>::clone(&delivery.engine);
+    let wakeups = RelayWakeups::new(Arc::clone(&ports.wakeups), starter);
+    let Delivery { engine, relay } = delivery.clone();
+    background.spawn(move |clock, stop| background::relay(wakeups, move || engine.room(), relay, clock, stop));
+    delivery
+}
+
+/// The tasks in the background.
+struct Background {
+    clock: Arc<dyn Clock>,
+    say: watch::Sender<bool>,
+    until: Stop,
+    tasks: JoinSet<()>,
+}
+
+impl Background {
+    fn new(clock: Arc<dyn Clock>) -> Self {
+        let (say, until) = Stop::new();
+        Self { clock, say, until, tasks: JoinSet::new() }
+    }
+
+    fn spawn<F>(&mut self, task: impl FnOnce(Arc<dyn Clock>, Stop) -> F)
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        self.tasks.spawn(task(Arc::clone(&self.clock), self.until.clone()));
+    }
+
+    async fn stop(mut self) {
+        // Nobody listens any more if all of them have ended already.
+        let _ = self.say.send(true);
+        let ending = async { while self.tasks.join_next().await.is_some() {} };
+        if tokio::time::timeout(BACKGROUND_GRACE, ending).await.is_err() {
             tracing::warn!("something in the background did not end in time and is cut off");
         }
-        self.background.shutdown().await;
-        self.engine.stop(self.grace).await;
-        self.database.close().await;
+        self.tasks.shutdown().await;
     }
 }
 

@@ -53,7 +53,7 @@ pub(super) async fn work(context: &Context) -> Result<(), Failure> {
     let mut signals = Signals::listen()?;
     raise_file_limit();
     let store = store::open_or_make(&context.settings).await?;
-    let running = Running::start(store, &context.settings, telemetry::count()?)?;
+    let running = Running::start(store, &context.settings, telemetry::count()?, true)?;
     let adapters = Adapters::of(&context.settings);
     tracing::info!(database = adapters.database, engine = adapters.engine, "the worker delivers");
     context
@@ -68,7 +68,7 @@ impl Served {
     /// Starts everything. When this comes back, requests are answered.
     pub(super) async fn start(store: Store, settings: &Settings) -> Result<Self, Failure> {
         let metrics = telemetry::count()?;
-        let running = Running::start(store, settings, metrics.clone())?;
+        let running = Running::start(store, settings, metrics.clone(), settings.engine.in_serve)?;
         let ports = running.ports.clone();
         let application = Application {
             authenticate: Arc::clone(&running.authenticate),
@@ -79,11 +79,7 @@ impl Served {
             observatory: Arc::clone(&ports.observatory),
             clock: ports.clock,
             ids: ports.ids,
-            readiness: Arc::new(Parts {
-                observatory: ports.observatory,
-                engine: Arc::clone(&running.engine),
-                relay: running.relay.clone(),
-            }),
+            readiness: Arc::new(Parts { observatory: ports.observatory, delivery: running.delivery.clone() }),
             metrics: Arc::new(move || metrics.render()),
             runtime: tokio::runtime::Handle::current(),
         };

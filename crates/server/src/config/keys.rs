@@ -42,6 +42,7 @@ pub(crate) const KEYS: &[Key] = &[
     key("http.idempotency_wait", DURATION),
     optional("database.url", "sqlite:PATH, the path of a file", "overture.db in the data folder"),
     key("engine.kind", "embedded"),
+    key("engine.in_serve", "true or false"),
     key("engine.concurrency", "a number from 1 to 4096"),
     key("engine.stop_within", DURATION),
     optional(

@@ -57,6 +57,8 @@ pub(crate) struct HttpSettings {
 /// The embedded engine.
 #[derive(Debug, Clone)]
 pub(crate) struct EngineSettings {
+    /// Whether a process that serves also delivers.
+    pub(crate) in_serve: bool,
     pub(crate) concurrency: usize,
     pub(crate) stop_within: Duration,
 }
@@ -143,6 +145,7 @@ impl Settings {
                 idempotency_wait: read.duration("http.idempotency_wait"),
             },
             engine: EngineSettings {
+                in_serve: read.parsed("engine.in_serve", truth).unwrap_or(true),
                 concurrency: read.number("engine.concurrency", 1, 4096),
                 stop_within: read.duration("engine.stop_within"),
             },

@@ -40,7 +40,7 @@ fn every_line_that_dev_prints_works_when_it_is_sent() {
     let installation = Installation::new();
     let running = installation.start(&[]);
     let lines = running.lines_until("Ctrl-C");
-    let composes: Vec<_> = lines.iter().filter(|line| line.starts_with("curl -sS http://")).collect();
+    let composes: Vec<_> = lines.iter().filter(|line| line.starts_with("curl -i http://")).collect();
     assert_eq!(composes.len(), 3, "{lines:#?}");
     for line in composes {
         let url = line.split_whitespace().nth(2).unwrap();
@@ -145,6 +145,21 @@ fn a_worker_beside_a_server_on_one_database_delivers_and_stops() {
     eventually("five messages", || (installation.json(&["status"])["messages"]["sent"] == 5).then_some(()));
     assert_eq!(files(&installation.path("data/outbox"), ".eml").len(), 5);
     assert!(worker.stop().0.success() && serving.stop().0.success());
+}
+
+#[test]
+fn a_server_that_does_not_deliver_leaves_it_to_a_worker_at_once() {
+    let installation = Installation::new().with("OVERTURE__ENGINE__IN_SERVE", "false");
+    let serving = installation.start(&["dev", "--json"]);
+    let demo = Demo::of(&serving);
+    assert_eq!(demo.compose().unwrap().status, 200);
+    assert_eq!(installation.json(&["status"])["messages"]["queued"], 1);
+    let worker = installation.start(&["worker", "--json"]);
+    worker.announced();
+    let begun = std::time::Instant::now();
+    eventually("the message", || (installation.json(&["status"])["messages"]["sent"] == 1).then_some(()));
+    // A wakeup that was claimed by the server would have waited out its claim of 30 s.
+    assert!(begun.elapsed().as_secs() < 20);
 }
 
 #[test]

@@ -17,8 +17,9 @@ use std::sync::Arc;
 /// An engine under test. One instance is one process's engine.
 #[async_trait]
 pub trait EngineHarness: Send + Sync + 'static {
-    /// An engine of a process that starts now. It must be able to run four conversations at once, and what an earlier
-    /// instance with the same queue knew must reach it the way it would after a restart.
+    /// An engine of a process that starts now. It must be able to run four conversations at once; if it refuses when
+    /// it is full, let it be full at a hundred or less, so that the suite fills it. What an earlier instance with the
+    /// same queue knew must reach it the way it would after a restart.
     async fn start(run: Arc<RunConversation>, queue: Arc<dyn WakeupQueue>) -> Self
     where
         Self: Sized;

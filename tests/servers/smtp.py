@@ -59,7 +59,9 @@ class Spool:
             "defects": [str(defect) for part in parsed.walk() for defect in part.defects],
         }
         self.write(name + ".eml", raw)
-        self.write(name + ".json", json.dumps(facts).encode())
+        # UTF-8 in headers (RFC 6532) comes out of the parser as escaped bytes.
+        text = json.dumps(facts, ensure_ascii=False).encode("utf-8", "surrogateescape")
+        self.write(name + ".json", text)
 
     def write(self, name, data):
         hidden = os.path.join(self.folder, "." + name)

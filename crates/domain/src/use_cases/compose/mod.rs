@@ -64,6 +64,7 @@ pub struct ComposeOutbound {
     ids: Arc<dyn IdGenerator>,
     hasher: RequestHasher,
     defaults: DeliverWithinDefaults,
+    claimed_for: Duration,
 }
 
 /// A conversation that was opened, now or by an earlier equal request.
@@ -131,7 +132,13 @@ impl ComposeOutbound {
     /// From its ports and rules. The hasher's key must be the same in every process on one database.
     pub fn new(ports: ComposePorts, hasher: RequestHasher, defaults: DeliverWithinDefaults) -> Self {
         let ComposePorts { contacts, channels, conversations, starter, clock, ids } = ports;
-        Self { contacts, channels, conversations, starter, clock, ids, hasher, defaults }
+        Self { contacts, channels, conversations, starter, clock, ids, hasher, defaults, claimed_for: CLAIMED_AT_BIRTH }
+    }
+
+    /// For a process that runs no engine: new wakeups are nobody's, and the next relay of another process takes them.
+    #[must_use]
+    pub fn delivered_elsewhere(self) -> Self {
+        Self { claimed_for: Duration::ZERO, ..self }
     }
 
     /// Opens the conversation, on disk when it answers; a second equal request with the same idempotency key finds the first.
@@ -222,7 +229,7 @@ impl ComposeOutbound {
             deliver_within: plan.deliver_within.unwrap_or_else(|| self.defaults.of(plan.channel.kind)),
             notices: plan.notices,
             idempotency,
-            claimed_for: CLAIMED_AT_BIRTH,
+            claimed_for: self.claimed_for,
             created_at: self.clock.now(),
         }
     }

@@ -104,8 +104,9 @@ mod tests {
     #[tokio::test]
     async fn the_second_request_with_a_key_has_its_turn_when_the_first_is_done() {
         let gate = gate(60_000);
-        let first = gate.enter(tenant(1), Some(&key("k"))).await.unwrap();
-        let second = gate.enter(tenant(1), Some(&key("k")));
+        let key = key("k");
+        let first = gate.enter(tenant(1), Some(&key)).await.unwrap();
+        let second = gate.enter(tenant(1), Some(&key));
         tokio::pin!(second);
         assert!(futures_util::poll!(&mut second).is_pending());
         drop(first);

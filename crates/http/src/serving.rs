@@ -4,7 +4,7 @@ use crate::observe::observe;
 use crate::routes::{Listener, nowhere};
 use crate::state::State;
 use crate::{Application, HttpOptions};
-use actix_web::dev::ServerHandle;
+use actix_web::dev::{Server, ServerHandle};
 use actix_web::middleware::from_fn;
 use actix_web::{App, HttpServer, web};
 use std::io;
@@ -40,25 +40,25 @@ pub fn serve(options: &HttpOptions, application: Application) -> io::Result<Serv
     let state = web::Data::new(State::new(application, options));
     let _in_runtime = runtime.enter();
     let listener = if admin_bind.is_some() { Listener::Public } else { Listener::Both };
-    let (address, public) = listen(options, options.bind, listener, options.workers, &state)?;
-    let mut servers = vec![public];
-    let mut admin_address = address;
-    if let Some(bind) = admin_bind {
-        let (address, admin) = listen(options, bind, Listener::Admin, 1, &state)?;
-        admin_address = address;
-        servers.push(admin);
-    }
-    let servers = servers.into_iter().map(|server| (server.handle(), runtime.spawn(server))).collect();
+    let (address, start) = bind(options, options.bind, listener, options.workers, &state)?;
+    let (admin_address, start_admin) = match admin_bind {
+        None => (address, None),
+        Some(own) => bind(options, own, Listener::Admin, 1, &state).map(|(address, start)| (address, Some(start)))?,
+    };
+    // Nothing runs before every address is ours.
+    let servers = [Some(start()), start_admin.map(|start| start())];
+    let servers = servers.into_iter().flatten().map(|server| (server.handle(), runtime.spawn(server))).collect();
     Ok(Serving { address, admin_address, state, grace: options.stop_grace, servers })
 }
 
-fn listen(
+/// Takes an address, and says which it is and how to begin answering there.
+fn bind(
     options: &HttpOptions,
-    bind: SocketAddr,
+    address: SocketAddr,
     listener: Listener,
     workers: usize,
     state: &web::Data<State>,
-) -> io::Result<(SocketAddr, actix_web::dev::Server)> {
+) -> io::Result<(SocketAddr, impl FnOnce() -> Server + use<>)> {
     let state = state.clone();
     let server = HttpServer::new(move || {
         let shared = state.clone();
@@ -70,15 +70,16 @@ fn listen(
     })
     .workers(workers.max(1))
     .backlog(BACKLOG)
+    .tcp_nodelay(true)
     .keep_alive(options.keep_alive)
     .client_request_timeout(HEAD_TIMEOUT)
     .client_disconnect_timeout(CLOSE_TIMEOUT)
     .shutdown_timeout(options.stop_grace.as_secs())
     .disable_signals()
-    .bind(bind)
-    .map_err(|error| io::Error::new(error.kind(), format!("cannot listen on {bind}: {error}")))?;
-    let address = server.addrs().first().copied().unwrap_or(bind);
-    Ok((address, server.run()))
+    .bind(address)
+    .map_err(|error| io::Error::new(error.kind(), format!("cannot listen on {address}: {error}")))?;
+    let address = server.addrs().first().copied().unwrap_or(address);
+    Ok((address, move || server.run()))
 }
 
 impl Serving {

@@ -54,6 +54,7 @@ struct Answer {
         (status = 400, body = FailureBody, description = "The request breaks a rule: nobody was named, say, or the workspace has no such channel. Nothing was stored."),
         (status = 401, body = FailureBody, description = "No valid API key."),
         (status = 403, body = FailureBody, description = "The key lacks a scope, or is bound to another workspace."),
+        (status = 408, body = FailureBody, description = "The body did not arrive in time. Nothing was stored."),
         (status = 409, body = FailureBody, description = "The first request with this idempotency key still runs, or the addresses name different contacts and the request asked to be strict."),
         (status = 413, body = FailureBody, description = "The body is too large."),
         (status = 415, body = FailureBody, description = "The body is not JSON."),

@@ -1,0 +1,11 @@
+//! A server with a store behind it that tests can hold, break and look into.
+
+mod answer;
+mod conversations;
+mod desk;
+mod parts;
+
+pub(crate) use answer::{Answer, Ask};
+pub(crate) use conversations::{Conversations, Trouble};
+pub(crate) use desk::{Desk, seed_body};
+pub(crate) use parts::Parts;

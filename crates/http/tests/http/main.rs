@@ -1,0 +1,14 @@
+//! The real server on port 0 over the store in memory: what a client sees, row by row of the contract.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod common;
+mod compose;
+mod conventions;
+mod document;
+mod idempotency;
+mod logging;
+mod operations;
+mod reading;
+mod representation;
+mod stopping;

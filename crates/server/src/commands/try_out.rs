@@ -125,8 +125,9 @@ impl Life {
     }
 
     fn tell_of(&mut self, at: Timestamp, text: String) {
-        // Recorded times are in milliseconds, and so is this.
-        let seconds = at.since(self.begun).as_secs_f64();
+        // An attempt may begin before its compose's answer is read: a life is told in the order it is seen.
+        let last = self.events.last().map_or(0.0, |event| event.seconds);
+        let seconds = at.since(self.begun).as_secs_f64().max(last);
         self.printer.line(&format!("{seconds:>8.3} s  {text}"));
         self.events.push(Event { seconds, text });
     }

@@ -3,7 +3,7 @@
 
 use super::keys::{self, KEYS, PREFIX};
 use super::problem::ConfigProblem;
-use config::{Config, Environment, File, FileFormat, Value, ValueKind};
+use config::{Config, ConfigError, Environment, File, FileFormat, Format as _, Value, ValueKind};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -54,9 +54,9 @@ pub(crate) type Layered = BTreeMap<&'static str, Written>;
 pub(crate) fn read(file: Option<&Path>, environment: &[(String, String)]) -> Result<Layered, Vec<ConfigProblem>> {
     let mut builder = Config::builder().add_source(File::from_str(DEFAULTS, FileFormat::Toml));
     if let Some(path) = file {
-        // Read once to tell a missing file from a broken one.
-        std::fs::read_to_string(path).map_err(|error| vec![ConfigProblem::unreadable(path, &error.to_string())])?;
-        builder = builder.add_source(File::from(path).format(FileFormat::Toml));
+        let text =
+            std::fs::read_to_string(path).map_err(|error| vec![ConfigProblem::unreadable(path, &error.to_string())])?;
+        builder = builder.add_source(NamedText { name: path.display().to_string(), text });
     }
     let variables = environment.iter().filter(|(name, _)| name.starts_with(PREFIX)).cloned().collect();
     builder = builder.add_source(
@@ -71,6 +71,31 @@ pub(crate) fn read(file: Option<&Path>, environment: &[(String, String)]) -> Res
     let mut found = Found { file, layered: Layered::new(), problems: Vec::new() };
     found.walk("", merged.cache);
     if found.problems.is_empty() { Ok(found.layered) } else { Err(found.problems) }
+}
+
+/// A file that was read: anything that can be read will do, a pipe too.
+#[derive(Clone)]
+struct NamedText {
+    name: String,
+    text: String,
+}
+
+impl fmt::Debug for NamedText {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // The text may hold a secret.
+        f.debug_struct("NamedText").field("name", &self.name).finish_non_exhaustive()
+    }
+}
+
+impl config::Source for NamedText {
+    fn clone_into_box(&self) -> Box<dyn config::Source + Send + Sync> {
+        Box::new(self.clone())
+    }
+
+    fn collect(&self) -> Result<config::Map<String, Value>, ConfigError> {
+        let name = Some(self.name.clone());
+        FileFormat::Toml.parse(name.as_ref(), &self.text).map_err(|cause| ConfigError::FileParse { uri: name, cause })
+    }
 }
 
 struct Found<'a> {
@@ -123,9 +148,9 @@ impl Found<'_> {
 }
 
 /// A file that is no TOML. Only the place and the reason are told, never the line: it may hold a secret.
-fn broken(file: Option<&Path>, error: &config::ConfigError) -> ConfigProblem {
+fn broken(file: Option<&Path>, error: &ConfigError) -> ConfigProblem {
     let text = match error {
-        config::ConfigError::FileParse { cause, .. } => cause.to_string(),
+        ConfigError::FileParse { cause, .. } => cause.to_string(),
         other => other.to_string(),
     };
     let told: Vec<_> =
@@ -241,6 +266,11 @@ mod tests {
         let told = problems(Some(&path), &[]);
         assert!(told.contains(&path.display().to_string()) && told.contains("line 2"), "{told}");
         assert!(!told.contains("hunter2"), "{told}");
+    }
+
+    #[test]
+    fn a_file_may_be_a_device_and_empty() {
+        assert!(read(Some(Path::new("/dev/null")), &[]).is_ok());
     }
 
     #[test]

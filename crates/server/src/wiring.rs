@@ -4,7 +4,7 @@
 use crate::background::{self, RelayHealth, Stop};
 use crate::config::Settings;
 use crate::failure::Failure;
-use crate::left_to_workers::{NoEngineHere, Unclaimed};
+use crate::left_to_workers::NoEngineHere;
 use crate::store::Store;
 use crate::system::{RandomIds, SystemClock};
 use metrics_exporter_prometheus::PrometheusHandle;
@@ -120,13 +120,12 @@ impl Running {
         delivers: bool,
     ) -> Result<Self, Failure> {
         let Store { database, secret_key, .. } = store;
-        let mut ports = Ports::of(&database, settings).with_crash_point()?;
+        let ports = Ports::of(&database, settings).with_crash_point()?;
         let mut background = Background::new(Arc::clone(&ports.clock));
         let (starter, delivery): (Arc<dyn WorkflowStarter>, _) = if delivers {
             let delivery = deliver(&ports, settings, &mut background);
             (Arc::<EmbeddedEngine>::clone(&delivery.engine), Some(delivery))
         } else {
-            ports.conversations = Arc::new(Unclaimed(ports.conversations));
             (Arc::new(NoEngineHere), None)
         };
         background.spawn(|clock, stop| background::sweep(Sweep::new(Arc::clone(&ports.retention)), clock, stop));
@@ -144,6 +143,7 @@ impl Running {
             RequestHasher::new(&secret_key.for_request_hashes()),
             settings.deliver_within,
         );
+        let compose = if delivery.is_some() { compose } else { compose.delivered_elsewhere() };
         let authenticate = Authenticate::new(Arc::clone(&ports.keys), Arc::clone(&ports.clock));
         Ok(Self {
             compose: Arc::new(compose),

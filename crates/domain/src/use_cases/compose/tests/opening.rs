@@ -2,8 +2,8 @@
 
 use super::super::*;
 use super::world::{
-    ANN_EMAIL, ANN_PHONE, CHANNEL, GENERATION, KEY, NOW, TENANT, WORKSPACE, World, defaults, field_of, some, world,
-    world_on,
+    ANN_EMAIL, ANN_PHONE, CHANNEL, GENERATION, KEY, NOW, TENANT, WORKSPACE, World, defaults, field_of, some,
+    starts_once, world, world_on,
 };
 use crate::ports::{ContactChoice, MockConversationRepo, MockWorkflowStarter, Opened, StartError, Started};
 use crate::values::Agent;
@@ -87,6 +87,19 @@ async fn the_wakeup_is_born_claimed_for_thirty_seconds() {
     let (_, opening) = world().opens().await;
     assert_eq!(opening.claimed_for, Duration::from_secs(30));
     assert_eq!(opening.claimed_for, CLAIMED_AT_BIRTH);
+}
+
+#[tokio::test]
+async fn a_process_that_leaves_delivery_to_others_claims_no_wakeup() {
+    let mut conversations = MockConversationRepo::new();
+    conversations
+        .expect_open()
+        .withf(|opening| opening.claimed_for == Duration::ZERO)
+        .times(1)
+        .returning(|_| Ok(Opened { generation: GENERATION }));
+    let World { caller, command, .. } = world();
+    let compose = world().with(conversations, starts_once()).delivered_elsewhere();
+    assert!(compose.execute(&caller, command).await.is_ok());
 }
 
 #[tokio::test]

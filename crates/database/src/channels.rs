@@ -4,6 +4,7 @@ use crate::Database;
 use crate::error::store_error;
 use crate::rows::{Row, corrupt, millis};
 use crate::sql::{all, change, one};
+use crate::wakeups::wake_waiting;
 use async_trait::async_trait;
 use overture_domain::entities::{
     Channel, ChannelConnection, ChannelFault, ChannelKind, ChannelSettings, ChannelState, OnUnclear, Transport,
@@ -109,8 +110,15 @@ impl ChannelRepo for Database {
         self.writer
             .write(move |tx| {
                 let values = [i64::from(enabled).into(), channel.as_uuid().into(), tenant.as_uuid().into()];
+                let found = "UPDATE channels SET enabled = ? WHERE id = ? AND tenant_id = ?";
                 Box::pin(async move {
-                    Ok(change(tx, "UPDATE channels SET enabled = ? WHERE id = ? AND tenant_id = ?", values).await? > 0)
+                    if change(tx, found, values).await? == 0 {
+                        return Ok(false);
+                    }
+                    if enabled {
+                        wake_waiting(tx, channel, None).await?;
+                    }
+                    Ok(true)
                 })
             })
             .await

@@ -2,17 +2,13 @@
 
 use crate::rows::millis;
 use crate::sql::{change, one};
-use crate::wakeups::{signed, wake};
+use crate::wakeups::{WAITING, signed, wake_waiting};
 use overture_domain::entities::AttemptOutcome;
 use overture_domain::ids::{ConversationId, MessageId};
 use overture_domain::ports::{AttemptChange, ChannelChange, MessageChange, ProcessChange, Saved};
 use overture_domain::time::Timestamp;
 use sea_orm::{DatabaseTransaction, DbErr};
 use std::sync::Arc;
-
-/// The conversations of a channel that have something to send, but the one that found out about it.
-const WAITING: &str = "SELECT DISTINCT v.id, v.workspace_id FROM messages m JOIN conversations v ON v.id = m.conversation_id \
-                       WHERE m.status IN ('queued', 'held', 'sending') AND v.channel_id = ? AND v.id <> ?";
 
 /// Keeps a change; `None` if the conversation has moved.
 pub(crate) async fn save(tx: &DatabaseTransaction, kept: Arc<ProcessChange>) -> Result<Option<Saved>, DbErr> {
@@ -152,15 +148,14 @@ async fn change_channel(tx: &DatabaseTransaction, kept: &ChannelChange, finder: 
             if change(tx, sql, [id.as_uuid().into()]).await? == 0 {
                 return Ok(());
             }
-            let values = || [id.as_uuid().into(), finder.as_uuid().into()];
             // Who met the fault need not sit out a back-off that was for the channel's sake.
             let sql = format!(
                 "UPDATE messages SET next_attempt_at = {{now}} WHERE status = 'queued' AND next_attempt_at > {{now}} AND 'channel_fault' = \
                  (SELECT outcome FROM attempts a WHERE a.message_id = messages.id AND a.number = messages.attempts) \
                  AND conversation_id IN (SELECT id FROM ({WAITING}))"
             );
-            change(tx, &sql, values()).await?;
-            wake(tx, WAITING, values()).await
+            change(tx, &sql, [id.as_uuid().into(), finder.as_uuid().into()]).await?;
+            wake_waiting(tx, *id, Some(finder)).await
         }
     }
 }

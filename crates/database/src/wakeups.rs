@@ -4,10 +4,11 @@ use crate::Database;
 use crate::rows::uuid_at;
 use crate::sql::{all, change, one};
 use async_trait::async_trait;
-use overture_domain::ids::{ConversationId, WorkspaceId};
+use overture_domain::ids::{ChannelId, ConversationId, WorkspaceId};
 use overture_domain::ports::{Claimed, RetentionRepo, StartOrder, StoreError, WakeupQueue};
 use sea_orm::{DatabaseTransaction, DbErr, QueryResult};
 use std::time::Duration;
+use uuid::Uuid;
 
 #[async_trait]
 impl WakeupQueue for Database {
@@ -64,19 +65,24 @@ impl WakeupQueue for Database {
     }
 }
 
-/// Makes conversations due, given as a query for their ids and workspaces: a wake that came while one was claimed
+/// The conversations of a channel that have something to send, but one (the nil UUID is none of them).
+pub(crate) const WAITING: &str = "SELECT DISTINCT v.id, v.workspace_id FROM messages m JOIN conversations v ON v.id = m.conversation_id \
+                                  WHERE m.status IN ('queued', 'held', 'sending') AND v.channel_id = ? AND v.id <> ?";
+
+/// Makes due what waits for a channel, but the conversation that woke the others: a wake that comes while one is claimed
 /// survives it. The generation of a new row is the time, so that no wake that was settled before has the same.
-pub(crate) async fn wake(
+pub(crate) async fn wake_waiting(
     tx: &DatabaseTransaction,
-    conversations: &str,
-    values: impl IntoIterator<Item = sea_orm::Value>,
+    channel: ChannelId,
+    but: Option<ConversationId>,
 ) -> Result<(), DbErr> {
     let sql = format!(
         "INSERT INTO wakeups (conversation_id, workspace_id, generation, due_at, claimed_until, tries) \
-         SELECT id, workspace_id, {{now}}, {{now}}, 0, 0 FROM ({conversations}) WHERE true \
+         SELECT id, workspace_id, {{now}}, {{now}}, 0, 0 FROM ({WAITING}) WHERE true \
          ON CONFLICT (conversation_id) DO UPDATE SET generation = max(generation + 1, excluded.generation), due_at = min(due_at, excluded.due_at)"
     );
-    change(tx, &sql, values).await.map(|_| ())
+    let but = but.map_or(Uuid::nil(), |conversation| conversation.as_uuid());
+    change(tx, &sql, [channel.as_uuid().into(), but.into()]).await.map(|_| ())
 }
 
 /// In how many milliseconds the next wakeup may be claimed.

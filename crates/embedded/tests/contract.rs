@@ -15,7 +15,11 @@ struct InProcess(Arc<EmbeddedEngine>);
 #[async_trait]
 impl EngineHarness for InProcess {
     async fn start(run: Arc<RunConversation>, queue: Arc<dyn WakeupQueue>) -> Self {
-        Self(EmbeddedEngine::new(run, queue, EmbeddedOptions { concurrency: 4, ..EmbeddedOptions::default() }))
+        Self(EmbeddedEngine::new(
+            run,
+            queue,
+            EmbeddedOptions { concurrency: 4, capacity: 64, ..EmbeddedOptions::default() },
+        ))
     }
 
     fn starter(&self) -> Arc<dyn WorkflowStarter> {

@@ -5,6 +5,7 @@ use crate::state::State;
 use actix_web::http::header::CONTENT_TYPE;
 use actix_web::{HttpResponse, web};
 use metrics::gauge;
+use overture_domain::entities::MessageStatus;
 use overture_domain::ports::Overview;
 use std::sync::Arc;
 use std::time::Duration;
@@ -32,8 +33,10 @@ pub(crate) async fn metrics(state: web::Data<State>) -> Result<HttpResponse, Fai
 
 #[expect(clippy::cast_precision_loss, reason = "gauges are floating point; counts stay far below 2^53")]
 fn record(overview: &Overview) {
-    for (status, count) in &overview.messages {
-        gauge!("overture_messages", "status" => status.as_str()).set(*count as f64);
+    // A status that no message has any more must not keep its last number.
+    for status in MessageStatus::ALL {
+        let count = overview.messages.iter().find(|(counted, _)| counted == status).map_or(0, |(_, count)| *count);
+        gauge!("overture_messages", "status" => status.as_str()).set(count as f64);
     }
     gauge!("overture_wakeups").set(overview.wakeups as f64);
     gauge!("overture_oldest_due_wakeup_seconds").set(overview.oldest_due_for.unwrap_or_default().as_secs_f64());

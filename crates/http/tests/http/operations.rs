@@ -102,7 +102,12 @@ async fn requests_are_counted_by_route_method_and_status_and_never_by_their_path
 async fn metrics_show_how_the_whole_stands() {
     let desk = Desk::open().await;
     let text = asked(&desk, "/metrics").await.text;
-    for name in ["overture_wakeups ", "overture_channels_in_error ", "overture_oldest_due_wakeup_seconds "] {
+    for name in [
+        "overture_wakeups ",
+        r#"overture_messages{status="failed"} "#,
+        "overture_channels_in_error ",
+        "overture_oldest_due_wakeup_seconds ",
+    ] {
         assert!(text.contains(name), "{name}\n{text}");
     }
 }

@@ -14,6 +14,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::task::{JoinHandle, JoinSet};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::ServerConfig;
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
@@ -51,12 +52,15 @@ struct State {
     taken: Vec<Taken>,
 }
 
-/// The server. It stops with the runtime of its test.
+/// The server. It stops when it is told to, else with the runtime of its test.
 pub(crate) struct MailServer {
     pub(crate) port: u16,
     /// The certificate it shows, as PEM.
     pub(crate) certificate: String,
     state: Arc<Mutex<State>>,
+    listening: Mutex<Option<JoinHandle<()>>>,
+    /// A task for each connection that was opened.
+    talks: Arc<Mutex<JoinSet<()>>>,
 }
 
 impl MailServer {
@@ -82,14 +86,25 @@ impl MailServer {
         let acceptor = TlsAcceptor::from(Arc::new(config));
         let state = State { script: script.iter().copied().collect(), offers: offers.to_vec(), ..State::default() };
         let state = Arc::new(Mutex::new(state));
-        let shared = Arc::clone(&state);
-        tokio::spawn(async move {
+        let talks = Arc::<Mutex<JoinSet<()>>>::default();
+        let (shared, opened) = (Arc::clone(&state), Arc::clone(&talks));
+        let listening = tokio::spawn(async move {
             while let Ok((tcp, _)) = listener.accept().await {
                 shared.lock().unwrap().connections += 1;
-                tokio::spawn(serve(tcp, Arc::clone(&shared), acceptor.clone(), implicit));
+                opened.lock().unwrap().spawn(serve(tcp, Arc::clone(&shared), acceptor.clone(), implicit));
             }
         });
-        Self { port, certificate: certified.cert.pem(), state }
+        Self { port, certificate: certified.cert.pem(), state, listening: Mutex::new(Some(listening)), talks }
+    }
+
+    /// Listens no more and closes every connection. What it took can still be asked for.
+    pub(crate) async fn stop(&self) {
+        let listening = self.listening.lock().unwrap().take().unwrap();
+        listening.abort();
+        // Once the task has ended, its port is closed.
+        assert!(listening.await.is_err_and(|end| end.is_cancelled()), "the server ended by itself");
+        let mut talks = std::mem::take(&mut *self.talks.lock().unwrap());
+        talks.shutdown().await;
     }
 
     /// How many connections were opened.

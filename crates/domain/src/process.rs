@@ -14,6 +14,8 @@ use std::time::Duration;
 const FIRST_BACK_OFF: Duration = Duration::from_secs(1);
 /// The longest wait between two attempts, before jitter: a provider that comes back is found within a minute.
 const LONGEST_BACK_OFF: Duration = Duration::from_secs(60);
+/// The shortest wait between two probes of a channel in `error`: wrong passwords must not lock an account.
+const SHORTEST_PROBE: Duration = Duration::from_secs(15);
 /// How many copies of a message may be out at most while nobody knows whether one arrived. A server that takes the text
 /// and never answers would otherwise be sent copies until the message's time ends.
 pub const MOST_COPIES: u32 = 4;
@@ -175,15 +177,20 @@ impl ConversationProcess {
         // Any answer but “the channel is at fault” from a probe shows that the channel works again, unless nobody answered.
         let answered = ended.probed.then_some(ChannelChange::Works { id: self.channel_id });
         match error {
-            SendError::Rejected(cause) => ProcessChange {
-                channel: answered,
-                ..self.given_up(message, MessageStatus::Failed, AttentionReason::MessageFailed, ended.at)
+            SendError::Rejected(cause) => {
+                // That a further copy is refused says nothing about one that may have arrived.
+                let (status, reason) = self.without_success(message);
+                ProcessChange { channel: answered, ..self.given_up(message, status, reason, ended.at) }
             }
             .with_attempt(ended.number, AttemptOutcome::Rejected, cause, false),
             SendError::Config(cause) => {
                 let fault = ChannelFault { code: cause.code.into(), text: cause.text.clone(), since: ended.at };
                 ProcessChange {
-                    channel: Some(ChannelChange::Faulty { id: self.channel_id, fault, probe_in: back_off }),
+                    channel: Some(ChannelChange::Faulty {
+                        id: self.channel_id,
+                        fault,
+                        probe_in: back_off.max(SHORTEST_PROBE),
+                    }),
                     ..self.try_again(message, back_off, ended.at)
                 }
                 .with_attempt(ended.number, AttemptOutcome::ChannelFault, cause, true)
@@ -216,13 +223,18 @@ impl ConversationProcess {
         self.pending.iter().find(|pending| pending.id == message).map_or(0, |pending| pending.unclear)
     }
 
-    fn expired(&self, message: MessageId, at: Timestamp) -> ProcessChange {
-        let unclear = self.unclear_attempts(message) > 0;
-        let (status, reason) = if unclear {
+    /// How a message ends that is not tried again: `failed` only if certainly no copy is out.
+    fn without_success(&self, message: MessageId) -> (MessageStatus, AttentionReason) {
+        if self.unclear_attempts(message) > 0 {
             (MessageStatus::Unconfirmed, AttentionReason::MessageUnconfirmed)
         } else {
             (MessageStatus::Failed, AttentionReason::MessageFailed)
-        };
+        }
+    }
+
+    fn expired(&self, message: MessageId, at: Timestamp) -> ProcessChange {
+        let (status, reason) = self.without_success(message);
+        let unclear = status == MessageStatus::Unconfirmed;
         let mut change = self.given_up(message, status, reason, at);
         let text = if unclear {
             "Its time to be delivered ended while an attempt was unclear: the provider may have taken it."

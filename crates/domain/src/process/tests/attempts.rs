@@ -96,12 +96,22 @@ fn a_rate_limited_message_waits_at_least_as_long_as_the_provider_asks() {
 }
 
 #[test]
-fn a_channel_at_fault_goes_to_error_and_one_may_probe_after_the_back_off() {
-    let (_, change) =
-        kept(process(vec![pending(1)]), ended(1, 1, Err(SendError::Config(cause("authentication_failed")))));
+fn a_channel_at_fault_goes_to_error_and_one_may_probe_after_the_back_off_and_never_sooner_than_a_quarter_minute() {
+    let at = |number| {
+        kept(process(vec![pending(1)]), ended(1, number, Err(SendError::Config(cause("authentication_failed"))))).1
+    };
     let fault = ChannelFault { code: "authentication_failed".into(), text: "what it said".into(), since: AT };
-    let probe_in = back_off(message(1), 1);
-    assert_eq!(change.channel, Some(ChannelChange::Faulty { id: channel(), fault, probe_in }));
+    let faulty = |probe_in| Some(ChannelChange::Faulty { id: channel(), fault: fault.clone(), probe_in });
+    assert_eq!(at(1).channel, faulty(Duration::from_secs(15)));
+    assert_eq!(at(9).channel, faulty(back_off(message(1), 9)));
+}
+
+#[test]
+fn a_message_that_is_refused_after_an_unclear_copy_is_unconfirmed() {
+    let waiting = process(vec![PendingMessage { unclear: 1, attempts: 2, ..pending(1) }]);
+    let (_, change) = kept(waiting, ended(1, 2, Err(SendError::Rejected(cause("blocked")))));
+    assert_eq!(change.message.status, MessageStatus::Unconfirmed);
+    assert_eq!(change.attention.unwrap().reason, AttentionReason::MessageUnconfirmed);
 }
 
 #[test]

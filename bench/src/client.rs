@@ -72,7 +72,7 @@ pub(crate) struct Template {
 
 impl Template {
     /// A compose to an address nobody else has.
-    fn request(&self, unique: &str) -> Vec<u8> {
+    pub(crate) fn request(&self, unique: &str) -> Vec<u8> {
         let Self { address, api_key, workspace, channel } = self;
         let body = format!(
             r#"{{"workspaceId":"{workspace}","channelId":"{channel}","contactEmail":"{unique}@example.com","contactName":"Jan Mueller","subject":"Follow-up: Your recent order inquiry","content":"Dear Jan, I wanted to follow up on your recent inquiry about order #4521. Is there anything we can help with?"}}"#

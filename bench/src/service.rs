@@ -14,6 +14,8 @@ pub(crate) struct Service {
     api_key: String,
     workspace: String,
     email_channel: String,
+    /// From the start of the process to its first answer.
+    pub(crate) first_answer_after: Duration,
     folder: TempDir,
     child: Child,
 }
@@ -29,16 +31,19 @@ impl Service {
         };
         let port = std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
         let address = format!("127.0.0.1:{port}");
+        let started = Instant::now();
         let child = command(folder.path(), engine).arg("serve").env("OVERTURE__HTTP__BIND", &address).spawn()?;
-        let service = Self {
+        let mut service = Self {
             address,
             api_key: text("/apiKey")?,
             workspace: text("/workspaceId")?,
             email_channel: text("/channels/email")?,
+            first_answer_after: Duration::ZERO,
             folder,
             child,
         };
         service.ready().await?;
+        service.first_answer_after = started.elapsed();
         Ok(service)
     }
 
@@ -48,7 +53,7 @@ impl Service {
             if crate::client::get(&self.address, "/healthz").await.is_ok() {
                 return Ok(());
             }
-            tokio::time::sleep(Duration::from_millis(5)).await;
+            tokio::time::sleep(Duration::from_millis(2)).await;
         }
         bail!("the service did not answer within 20 s")
     }
@@ -75,6 +80,41 @@ impl Service {
             .filter_map(|line| line.rsplit_once(' '))
             .filter(|(key, _)| key.split('{').next() == Some(name));
         Ok(samples.filter_map(|(_, value)| value.parse::<f64>().ok()).sum())
+    }
+
+    /// A channel to a mail server on this machine; its id.
+    pub(crate) async fn add_smtp_channel(&self, port: u16) -> Result<String> {
+        let config =
+            format!(r#"{{"host":"127.0.0.1","port":{port},"tls":"none","from":"Overture <bench@example.com>"}}"#);
+        let output = command(self.folder.path(), true)
+            .args([
+                "channel",
+                "add",
+                "--json",
+                "--workspace",
+                &self.workspace,
+                "--type",
+                "email",
+                "--transport",
+                "smtp",
+            ])
+            .args(["--name", "bench", "--config", &config])
+            .output()
+            .await?;
+        let made: Value =
+            serde_json::from_slice(&output.stdout).context("`overture channel add --json` printed no JSON")?;
+        made["channelId"].as_str().map(str::to_owned).with_context(|| format!("no channel was made: {made}"))
+    }
+
+    /// The processor time that the process has used, in user and system mode.
+    pub(crate) fn processor_time(&self) -> Result<Duration> {
+        let stat =
+            std::fs::read_to_string(format!("/proc/{}/stat", self.child.id().context("the service has ended")?))?;
+        let after_name = stat.rsplit_once(") ").context("an unreadable stat")?.1;
+        // Fields 14 and 15 of proc_pid_stat(5), in ticks of 10 ms; the name and what stands before it are cut off here.
+        let ticks: u64 =
+            after_name.split_whitespace().skip(11).take(2).filter_map(|field| field.parse::<u64>().ok()).sum();
+        Ok(Duration::from_millis(ticks * 10))
     }
 
     /// The most memory the process ever held, in MB.

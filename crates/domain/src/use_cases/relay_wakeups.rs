@@ -55,10 +55,13 @@ impl RelayWakeups {
             Ok(Started::Durably) => (true, self.queue.settle(&order).await),
             Err(error) => {
                 let wait = match error {
+                    // The round's count tells of these; one by one they would fill the log while the engine is away.
                     StartError::Unavailable(_) => wait_after(order.tries),
-                    StartError::Refused(_) => LONGEST_WAIT,
+                    StartError::Refused(_) => {
+                        tracing::error!(conversation_id = %order.conversation_id, tries = order.tries, %error, "the engine refuses a conversation");
+                        LONGEST_WAIT
+                    }
                 };
-                tracing::warn!(conversation_id = %order.conversation_id, tries = order.tries, %error, "a conversation was not started; it comes again");
                 (false, self.queue.retry(&order, wait).await)
             }
         };

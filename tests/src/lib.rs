@@ -12,3 +12,4 @@ pub mod places;
 pub mod process;
 pub mod python;
 pub mod randomness;
+pub mod system_calls;

@@ -80,7 +80,7 @@ impl Post {
     }
 }
 
-fn outcomes<'a>(attempts: &'a [(String, String)]) -> Vec<(&'a str, &'a str)> {
+fn outcomes(attempts: &[(String, String)]) -> Vec<(&str, &str)> {
     attempts.iter().map(|(outcome, code)| (outcome.as_str(), code.as_str())).collect()
 }
 

@@ -139,6 +139,7 @@ fn command(folder: &Path, engine: bool) -> Command {
         .env("OVERTURE__DATA_DIR", folder)
         .env("OVERTURE__ENGINE__IN_SERVE", engine.to_string())
         .env("OVERTURE__LOG__LEVEL", "warn")
+        .stdout(Stdio::piped())
         .stderr(Stdio::inherit())
         .kill_on_drop(true);
     command

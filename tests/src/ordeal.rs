@@ -50,8 +50,10 @@ pub struct Ordeal {
 /// What was left in the end; everything else was checked.
 #[derive(Debug, Clone, Copy)]
 pub struct Survived {
-    /// Composes answered 200, each exactly one conversation with one message that was sent.
+    /// Composes answered 200, each exactly one conversation with one message that ended.
     pub composes: usize,
+    /// Those of them that ended `unconfirmed`: unclear so often that a person is asked. All others were sent.
+    pub unconfirmed: usize,
     /// Deaths.
     pub deaths: usize,
     /// Attempts whose process died before it recorded how they ended.
@@ -68,6 +70,12 @@ struct Composed {
     subject: String,
     key: String,
     conversation: String,
+}
+
+/// Its message in the end.
+struct Ended {
+    message: String,
+    sent: bool,
 }
 
 /// What the clients share.
@@ -124,10 +132,12 @@ pub async fn survive(ordeal: Ordeal) -> Result<Survived> {
 
     repeats_find_what_was_made(&load, &client, &composed).await?;
     let messages = one_conversation_each(&installation, &composed)?;
+    let unconfirmed = messages.values().filter(|message| !message.sent).count();
     let unclear = unclear_are_those_open_at_death(&installation, &open_at_death)?;
-    let copies = copies_are_equal_and_accounted_for(&mail_server.mails()?, &composed, &messages, &unclear)?;
+    let copies = copies_are_equal_and_accounted_for(&mail_server.mails()?, &messages, &unclear)?;
     ensure!(server.stop().await?.success(), "the last process did not stop cleanly");
-    Ok(Survived { composes: composed.len(), deaths: ordeal.deaths.len(), unclear: unclear.len(), copies })
+    let (composes, deaths) = (composed.len(), ordeal.deaths.len());
+    Ok(Survived { composes, unconfirmed, deaths, unclear: unclear.len(), copies })
 }
 
 /// One life of the process, from its start to its death.
@@ -232,11 +242,11 @@ async fn repeats_find_what_was_made(load: &Load, client: &Client, composed: &[Co
     Ok(())
 }
 
-/// Every 200 has exactly one conversation with one message, which was sent. Comes back with the message of each subject.
-fn one_conversation_each(installation: &Installation, composed: &[Composed]) -> Result<BTreeMap<String, String>> {
+/// Every 200 has exactly one conversation with one message, which ended. Comes back with the message of each subject.
+fn one_conversation_each(installation: &Installation, composed: &[Composed]) -> Result<BTreeMap<String, Ended>> {
     let rows = installation.rows(
-        "SELECT v.id AS conversation, v.subject, v.status AS standing, m.id AS message, m.status FROM conversations v \
-         LEFT JOIN messages m ON m.conversation_id = v.id",
+        "SELECT v.id AS conversation, v.subject, v.status AS standing, v.attention_reason, m.id AS message, m.status \
+         FROM conversations v LEFT JOIN messages m ON m.conversation_id = v.id",
     )?;
     let mut by_subject: BTreeMap<String, Vec<&Value>> = BTreeMap::new();
     for row in &rows {
@@ -249,8 +259,12 @@ fn one_conversation_each(installation: &Installation, composed: &[Composed]) -> 
             bail!("{} is not exactly one conversation: {:?}", one.subject, by_subject.get(&one.subject));
         };
         ensure!(row["conversation"] == one.conversation.as_str(), "{} was answered with another Location", one.subject);
-        ensure!(row["status"] == "sent" && row["standing"] == "awaiting_contact", "{} ended as {row}", one.subject);
-        messages.insert(one.subject.clone(), text(row, "message")?);
+        let sent = match (row["status"].as_str(), row["standing"].as_str(), row["attention_reason"].as_str()) {
+            (Some("sent"), Some("awaiting_contact"), None) => true,
+            (Some("unconfirmed"), Some("in_progress"), Some("message_unconfirmed")) => false,
+            _ => bail!("{} ended as {row}", one.subject),
+        };
+        messages.insert(one.subject.clone(), Ended { message: text(row, "message")?, sent });
     }
     ensure!(installation.count("SELECT count(*) FROM wakeups")? == 0, "wakeups are left");
     Ok(messages)
@@ -272,27 +286,28 @@ fn unclear_are_those_open_at_death(
 /// Nothing came twice unless an earlier attempt was unclear, and then byte for byte. Comes back with how many did.
 fn copies_are_equal_and_accounted_for(
     mails: &[Mail],
-    composed: &[Composed],
-    messages: &BTreeMap<String, String>,
+    messages: &BTreeMap<String, Ended>,
     unclear: &BTreeSet<AttemptKey>,
 ) -> Result<usize> {
     let mut by_subject: BTreeMap<&str, Vec<&Mail>> = BTreeMap::new();
     for mail in mails {
         by_subject.entry(mail.text("subject")).or_default().push(mail);
     }
-    ensure!(by_subject.len() == composed.len(), "{} composed, {} came", composed.len(), by_subject.len());
     let mut copies = 0;
-    for one in composed {
-        let [first, more @ ..] = by_subject.get(one.subject.as_str()).map(Vec::as_slice).unwrap_or_default() else {
-            bail!("{} was said to be sent and never came", one.subject);
-        };
-        let excuses = unclear.iter().filter(|(message, _)| messages.get(&one.subject) == Some(message)).count();
-        ensure!(more.len() <= excuses, "{} came {} times with {excuses} unclear attempts", one.subject, more.len() + 1);
+    for (subject, Ended { message, sent }) in messages {
+        let came = by_subject.remove(subject.as_str()).unwrap_or_default();
+        let excuses = unclear.iter().filter(|(unclear, _)| unclear == message).count();
+        ensure!(!sent || !came.is_empty(), "{subject} was said to be sent and never came");
+        ensure!(*sent || excuses > 0, "{subject} is unconfirmed without an unclear attempt");
+        let fair = excuses + usize::from(*sent);
+        ensure!(came.len() <= fair, "{subject} came {} times with {excuses} unclear attempts", came.len());
+        let Some((first, more)) = came.split_first() else { continue };
         for copy in more {
-            ensure!(copy.text("messageId") == first.text("messageId"), "{} came with two Message-IDs", one.subject);
-            ensure!(copy.bytes == first.bytes, "the copies of {} differ", one.subject);
+            ensure!(copy.text("messageId") == first.text("messageId"), "{subject} came with two Message-IDs");
+            ensure!(copy.bytes == first.bytes, "the copies of {subject} differ");
         }
         copies += more.len();
     }
+    ensure!(by_subject.is_empty(), "nobody composed {:?}", by_subject.keys());
     Ok(copies)
 }

@@ -27,7 +27,7 @@ fn killed_at(point: &'static str) -> Result<Survived> {
 
 #[cfg(debug_assertions)]
 #[test]
-fn killed_three_times_at_any_named_point_every_200_is_one_conversation_and_every_message_is_sent() {
+fn killed_three_times_at_any_named_point_every_200_is_one_conversation_and_every_message_ends() {
     let ordeals = POINTS.map(|point| std::thread::spawn(move || killed_at(point)));
     for (point, ordeal) in POINTS.iter().zip(ordeals) {
         let left = ordeal.join().unwrap().unwrap();
@@ -39,11 +39,12 @@ fn killed_three_times_at_any_named_point_every_200_is_one_conversation_and_every
         let taken = ["after_send", "before_record"].contains(point);
         assert!(!taken || left.copies >= 1, "{point}: {left:?}");
         assert!(left.composes > 3, "{point}: {left:?}");
+        assert_eq!(left.unconfirmed, 0, "{point}: three deaths are not too many to send again");
     }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn killed_at_any_time_under_load_every_200_is_one_conversation_and_every_message_is_sent() {
+async fn killed_at_any_time_under_load_every_200_is_one_conversation_and_every_message_ends() {
     let deaths = vec![Death::AnyTime { after: 10, within: Duration::from_millis(150) }; 8];
     let left = survive(Ordeal { clients: 8, deaths }).await.unwrap();
     eprintln!("{left:?}");

@@ -32,12 +32,13 @@ async fn crashes(kills: usize) -> Result<std::path::PathBuf> {
     let deaths = vec![Death::AnyTime { after: 20, within: Duration::from_millis(200) }; kills];
     let left = survive(Ordeal { clients: 8, deaths }).await?;
     let intro = "Eight clients compose with idempotency keys and repeat what the contract lets them; the process is killed with SIGKILL \
-                 and started again, over and over. Checked in the end: every 200 is exactly one conversation, every message was \
-                 sent, the unclear attempts are exactly those that were open when the process died, and a copy came only of those, \
+                 and started again, over and over. Checked in the end: every 200 is exactly one conversation, every message ended \
+                 `sent` or, after unclear attempts, `unconfirmed`, the unclear attempts are exactly those that were open when the process died, and a copy came only of those, \
                  byte for byte.";
     let rows = [
         ("kills", left.deaths.to_string()),
-        ("composes answered 200, each one conversation with one sent message", left.composes.to_string()),
+        ("composes answered 200, each one conversation with one message that ended", left.composes.to_string()),
+        ("of these `unconfirmed`, with attention: unclear too often to be sent again", left.unconfirmed.to_string()),
         ("attempts open at a kill = attempts recorded as unclear", left.unclear.to_string()),
         ("copies the mail server got beyond the first, equal to it", left.copies.to_string()),
         ("whole run", format!("{} s", began.elapsed().as_secs())),

@@ -12,8 +12,9 @@ use std::time::Duration;
 
 /// The wait after a first failed attempt; it doubles with every further one.
 const FIRST_BACK_OFF: Duration = Duration::from_secs(1);
-/// The longest wait between two attempts, before jitter: a provider that comes back is found within a minute.
-const LONGEST_BACK_OFF: Duration = Duration::from_secs(60);
+/// The longest wait between two attempts, before jitter: a provider that comes back is found within minutes, and one
+/// that stays away for a day costs some three hundred attempts.
+const LONGEST_BACK_OFF: Duration = Duration::from_secs(5 * 60);
 /// The shortest wait between two probes of a channel in `error`: wrong passwords must not lock an account.
 const SHORTEST_PROBE: Duration = Duration::from_secs(15);
 /// How many copies of a message may be out at most while nobody knows whether one arrived. A server that takes the text
@@ -185,13 +186,11 @@ impl ConversationProcess {
             .with_attempt(ended.number, AttemptOutcome::Rejected, cause, false),
             SendError::Config(cause) => {
                 let fault = ChannelFault { code: cause.code.into(), text: cause.text.clone(), since: ended.at };
+                let probe_in = back_off.max(SHORTEST_PROBE);
+                // The message that met the fault is the one that probes.
                 ProcessChange {
-                    channel: Some(ChannelChange::Faulty {
-                        id: self.channel_id,
-                        fault,
-                        probe_in: back_off.max(SHORTEST_PROBE),
-                    }),
-                    ..self.try_again(message, back_off, ended.at)
+                    channel: Some(ChannelChange::Faulty { id: self.channel_id, fault, probe_in }),
+                    ..self.try_again(message, probe_in, ended.at)
                 }
                 .with_attempt(ended.number, AttemptOutcome::ChannelFault, cause, true)
             }

@@ -91,7 +91,7 @@ impl OnUnclear {
 }
 
 /// Why a channel is in `error`: our own stable code and a text for its owner, without any secret or address.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct ChannelFault {
     /// Stable snake_case code, for example `authentication_failed`.
     pub code: String,
@@ -99,6 +99,12 @@ pub struct ChannelFault {
     pub text: String,
     /// When it was first seen.
     pub since: Timestamp,
+}
+
+impl std::fmt::Debug for ChannelFault {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ChannelFault").field("code", &self.code).field("since", &self.since).finish_non_exhaustive()
+    }
 }
 
 /// A channel as composing and people see it: no settings, no secrets.
@@ -133,12 +139,18 @@ pub struct Channel {
 }
 
 /// What a transport needs to connect, as flat names and values. Secrets are apart: they are stored encrypted and never print.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Clone, PartialEq, Eq, Default)]
 pub struct ChannelSettings {
     /// What may be shown: host, port, user name, sender address …
     pub public: BTreeMap<String, String>,
     /// What may not: passwords and tokens.
     pub secrets: BTreeMap<String, Secret>,
+}
+
+impl std::fmt::Debug for ChannelSettings {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ChannelSettings").finish_non_exhaustive()
+    }
 }
 
 /// A channel as its sender sees it.

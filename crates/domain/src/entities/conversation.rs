@@ -57,7 +57,7 @@ pub struct Recipient {
 }
 
 /// A conversation, with the contact's current name and addresses.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Conversation {
     /// Its id.
     pub id: ConversationId,
@@ -93,4 +93,19 @@ pub struct Conversation {
     pub created_at: Timestamp,
     /// When it last changed.
     pub updated_at: Timestamp,
+}
+
+impl std::fmt::Debug for Conversation {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Conversation")
+            .field("id", &self.id)
+            .field("tenant_id", &self.tenant_id)
+            .field("workspace_id", &self.workspace_id)
+            .field("channel_id", &self.channel_id)
+            .field("contact_id", &self.contact_id)
+            .field("status", &self.status)
+            .field("attention", &self.attention)
+            .field("version", &self.version)
+            .finish_non_exhaustive()
+    }
 }

@@ -51,7 +51,7 @@ impl MessageStatus {
 }
 
 /// Why a message failed, or what its newest attempt ran into.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct MessageError {
     /// Our stable snake_case code.
     pub code: String,
@@ -61,6 +61,16 @@ pub struct MessageError {
     pub provider_code: Option<String>,
     /// Whether trying again can help.
     pub retryable: bool,
+}
+
+impl std::fmt::Debug for MessageError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("MessageError")
+            .field("code", &self.code)
+            .field("provider_code", &self.provider_code)
+            .field("retryable", &self.retryable)
+            .finish_non_exhaustive()
+    }
 }
 
 /// The code of a message whose `deliverWithin` passed before any provider took it.
@@ -156,7 +166,7 @@ worded!(AttemptOutcome {
 });
 
 /// One try to hand a message to its provider.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Attempt {
     /// 1 for the first.
     pub number: u32,
@@ -172,4 +182,17 @@ pub struct Attempt {
     pub provider_code: Option<String>,
     /// What the provider said.
     pub text: Option<String>,
+}
+
+impl std::fmt::Debug for Attempt {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Attempt")
+            .field("number", &self.number)
+            .field("started_at", &self.started_at)
+            .field("ended_at", &self.ended_at)
+            .field("outcome", &self.outcome)
+            .field("code", &self.code)
+            .field("provider_code", &self.provider_code)
+            .finish_non_exhaustive()
+    }
 }

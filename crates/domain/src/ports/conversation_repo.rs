@@ -11,7 +11,7 @@ use std::time::Duration;
 use thiserror::Error;
 
 /// Everything one compose writes: applied whole or not at all.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct OpenConversation {
     /// The tenant.
     pub tenant_id: TenantId,
@@ -47,6 +47,19 @@ pub struct OpenConversation {
     pub claimed_for: Duration,
     /// When people see it was made.
     pub created_at: Timestamp,
+}
+
+impl std::fmt::Debug for OpenConversation {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("OpenConversation")
+            .field("tenant_id", &self.tenant_id)
+            .field("workspace_id", &self.workspace_id)
+            .field("channel_id", &self.channel_id)
+            .field("conversation_id", &self.conversation_id)
+            .field("message_id", &self.message_id)
+            .field("contact", &self.contact)
+            .finish_non_exhaustive()
+    }
 }
 
 /// What happens to the contact. What does not apply exactly writes nothing and answers `ContactMoved`.

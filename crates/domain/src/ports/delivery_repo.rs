@@ -100,7 +100,7 @@ pub struct MessageChange {
 }
 
 /// How an attempt ended.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct AttemptChange {
     /// Its number: applies only if it is the message's current attempt and has no outcome yet.
     pub number: u32,
@@ -112,6 +112,17 @@ pub struct AttemptChange {
     pub provider_code: Option<String>,
     /// What the provider said.
     pub text: Option<String>,
+}
+
+impl std::fmt::Debug for AttemptChange {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("AttemptChange")
+            .field("number", &self.number)
+            .field("outcome", &self.outcome)
+            .field("code", &self.code)
+            .field("provider_code", &self.provider_code)
+            .finish_non_exhaustive()
+    }
 }
 
 /// What became known about a channel.

@@ -39,7 +39,7 @@ pub struct Accepted {
 }
 
 /// What a provider or the way to it said. The text may hold an address: it is stored for people and never logged.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Clone, PartialEq, Eq, Default)]
 pub struct Cause {
     /// Our stable snake_case code.
     pub code: &'static str,
@@ -47,6 +47,15 @@ pub struct Cause {
     pub provider_code: Option<String>,
     /// What it said.
     pub text: String,
+}
+
+impl std::fmt::Debug for Cause {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Cause")
+            .field("code", &self.code)
+            .field("provider_code", &self.provider_code)
+            .finish_non_exhaustive()
+    }
 }
 
 /// Why a message was not handed over; each says what to do.

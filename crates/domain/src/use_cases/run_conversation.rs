@@ -1,12 +1,14 @@
 //! Delivers what a conversation has due, fires its due times, and says when to come back.
 
+use crate::entities::MessageStatus;
 use crate::ids::{ConversationId, MessageId};
 use crate::ports::{
-    Accepted, Begun, BegunAttempt, Cause, ChannelRepo, Clock, DeliveryRepo, LoadedProcess, MessageSender, SaveError,
-    Saved, SendError, StoreError,
+    Accepted, Begun, BegunAttempt, Cause, ChannelRepo, Clock, DeliveryRepo, LoadedProcess, MessageSender,
+    ProcessChange, SaveError, Saved, SendError, StoreError,
 };
 use crate::process::{ConversationProcess, Effect, Event, PendingMessage};
 use futures_util::future::{Either, select};
+use std::convert::Infallible;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,6 +18,8 @@ use thiserror::Error;
 pub const LEASE: Duration = Duration::from_secs(15);
 /// How often a living attempt renews its lease.
 pub const RENEW_EVERY: Duration = Duration::from_secs(5);
+/// The waits between two tries to write how an attempt ended, in milliseconds: together they stay within its lease.
+const SAVE_AGAIN_AFTER: [u64; 6] = [100, 300, 900, 2_000, 4_000, 5_000];
 /// How often a change that lost its race is decided again.
 const DECISIONS: u32 = 5;
 /// How many steps one call may take before it comes back to its engine.
@@ -130,7 +134,7 @@ impl RunConversation {
         for _ in 0..DECISIONS {
             let (process, effect) = loaded.process.clone().step(event.clone(), loaded.now);
             let Effect::Keep(change) = effect else { return Ok(()) };
-            match self.deliveries.save(*change).await {
+            match self.save(*change).await {
                 Ok(Saved::Applied) => {
                     loaded.process = process;
                     return Ok(());
@@ -141,6 +145,21 @@ impl RunConversation {
             }
         }
         Err(RunError::Contended)
+    }
+
+    /// Writes a change. What an attempt ended with is known nowhere else: a store that is away is asked again for as long
+    /// as the lease lasts. A change that was written after all and is written again is found to be late.
+    async fn save(&self, change: ProcessChange) -> Result<Saved, SaveError> {
+        for wait in SAVE_AGAIN_AFTER.iter().filter(|_| change.attempt.is_some()) {
+            match self.deliveries.save(change.clone()).await {
+                Err(SaveError::Store(StoreError::Busy(_) | StoreError::OutcomeUnknown(_))) => {
+                    tracing::warn!(message_id = %change.message.id, "how an attempt ended could not be written; it is tried again");
+                    self.clock.sleep(Duration::from_millis(*wait)).await;
+                }
+                kept => return kept,
+            }
+        }
+        self.deliveries.save(change).await
     }
 
     async fn reload(&self, loaded: &mut LoadedProcess) -> Result<(), RunError> {
@@ -173,19 +192,24 @@ impl RunConversation {
                 return Err(SendError::Unavailable(cause));
             }
         };
-        let mut sending = pin!(self.sender.send(&connection, &attempt.outgoing));
+        let sending = pin!(self.sender.send(&connection, &attempt.outgoing));
+        // Both go on at once: a slow store must not hold up what is being sent.
+        match select(sending, pin!(self.renew(message, attempt.number))).await {
+            Either::Left((result, _)) => result,
+            Either::Right((never, _)) => match never {},
+        }
+    }
+
+    /// Renews a lease again and again; never comes back.
+    async fn renew(&self, message: MessageId, attempt: u32) -> Infallible {
         loop {
-            match select(sending.as_mut(), pin!(self.clock.sleep(RENEW_EVERY))).await {
-                Either::Left((result, _)) => return result,
-                Either::Right(_) => match self.deliveries.renew_lease(message, attempt.number, LEASE).await {
-                    Ok(true) => {}
-                    Ok(false) => {
-                        tracing::warn!(message_id = %message, attempt = attempt.number, "an attempt lost its lease while it was sending");
-                    }
-                    Err(error) => {
-                        tracing::warn!(message_id = %message, attempt = attempt.number, %error, "a lease was not renewed");
-                    }
-                },
+            self.clock.sleep(RENEW_EVERY).await;
+            match self.deliveries.renew_lease(message, attempt, LEASE).await {
+                Ok(true) => {}
+                Ok(false) => {
+                    tracing::warn!(message_id = %message, attempt, "an attempt lost its lease while it was sending");
+                }
+                Err(error) => tracing::warn!(message_id = %message, attempt, %error, "a lease was not renewed"),
             }
         }
     }
@@ -199,7 +223,9 @@ fn unusable(text: &str) -> Cause {
 fn until_something_else(loaded: &LoadedProcess) -> Duration {
     let at =
         |message: &PendingMessage| if message.due_at() > loaded.now { message.due_at() } else { message.deliver_by };
-    let wait = loaded.process.pending.iter().map(at).min().map_or(Duration::MAX, |next| next.since(loaded.now));
+    // An attempt under way ends, or its lease does, whatever the message's time says.
+    let waiting = loaded.process.pending.iter().filter(|message| message.status != MessageStatus::Sending);
+    let wait = waiting.map(at).min().map_or(Duration::MAX, |next| next.since(loaded.now));
     // An end that has just passed was seen by `begin_attempt` as not passed: look again shortly, not at once.
     wait.max(Duration::from_millis(50))
 }

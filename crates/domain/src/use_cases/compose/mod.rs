@@ -146,8 +146,8 @@ impl ComposeOutbound {
     /// # Errors
     /// See `ComposeError`.
     pub async fn execute(&self, caller: &Caller, command: ComposeCommand) -> Result<Composed, ComposeError> {
-        authorise(caller, &command)?;
         let fields = command.parse();
+        authorise(caller, &command, &fields)?;
         let idempotency = command.idempotency_key.as_ref().map(|key| IdempotencyRecord {
             key: self.hasher.key(caller.tenant_id, key),
             body: self.hasher.body(&command),
@@ -236,14 +236,14 @@ impl ComposeOutbound {
 }
 
 /// What the key must allow, before anything is looked up.
-fn authorise(caller: &Caller, command: &ComposeCommand) -> Result<(), ComposeError> {
+fn authorise(caller: &Caller, command: &ComposeCommand, fields: &Fields) -> Result<(), ComposeError> {
     if !caller.may(Scope::ConversationsWrite) {
         return Err(ComposeError::MissingScope(Scope::ConversationsWrite));
     }
     if command.strict && !caller.may(Scope::ContactsRead) {
         return Err(ComposeError::MissingScope(Scope::ContactsRead));
     }
-    match command.workspace_id.as_deref().and_then(crate::ids::WorkspaceId::parse) {
+    match fields.workspace_id() {
         Some(workspace) if !caller.sees(workspace) => Err(ComposeError::ForeignWorkspace),
         _ => Ok(()),
     }

@@ -81,7 +81,7 @@ pub enum Details {
 }
 
 /// One thing that is wrong with a request.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Problem {
     /// Which rule.
     pub code: ProblemCode,
@@ -91,6 +91,16 @@ pub struct Problem {
     pub text: String,
     /// For programs, if there is more to say.
     pub details: Option<Details>,
+}
+
+impl std::fmt::Debug for Problem {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Problem")
+            .field("code", &self.code)
+            .field("field", &self.field)
+            .field("details", &self.details)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Problem {

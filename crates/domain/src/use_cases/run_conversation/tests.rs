@@ -167,11 +167,18 @@ fn cause(code: &'static str) -> Cause {
 }
 
 /// A clock that stands, and whose sleeps are over at once.
-fn clock() -> MockClock {
-    let mut clock = MockClock::new();
-    clock.expect_now().returning(|| AT);
-    clock.expect_sleep().withf(|duration| *duration == RENEW_EVERY).returning(|_| ());
-    clock
+/// A clock that stands still and whose sleeps are over as soon as everybody else had a turn.
+struct Standing;
+
+#[async_trait::async_trait]
+impl Clock for Standing {
+    fn now(&self) -> Timestamp {
+        AT
+    }
+
+    async fn sleep(&self, _: Duration) {
+        tokio::task::yield_now().await;
+    }
 }
 
 async fn run(
@@ -179,7 +186,7 @@ async fn run(
     channels: MockChannelRepo,
     sender: impl MessageSender + 'static,
 ) -> Result<Next, RunError> {
-    RunConversation::new(Arc::new(deliveries), Arc::new(channels), Arc::new(sender), Arc::new(clock()))
+    RunConversation::new(Arc::new(deliveries), Arc::new(channels), Arc::new(sender), Arc::new(Standing))
         .execute(CONVERSATION)
         .await
 }

@@ -97,3 +97,15 @@ async fn a_replay_tells_of_an_ignored_hint_as_the_asking_key_may_know() {
         assert_eq!(composed.notices, told);
     }
 }
+
+#[tokio::test]
+async fn a_bound_key_stays_bound_however_the_other_workspace_is_written() {
+    let other = Uuid::from_u128(0xABCD).to_string();
+    for spelling in [format!(" {other}"), format!("{other}\n"), other.to_uppercase()] {
+        let mut world = world();
+        world.caller.workspace_id = Some(WORKSPACE);
+        world.command.workspace_id = Some(spelling.clone());
+        let error = turned_away(&world).await;
+        assert!(matches!(error, ComposeError::ForeignWorkspace), "{spelling:?}: {error:?}");
+    }
+}

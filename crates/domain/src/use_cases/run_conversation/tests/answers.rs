@@ -53,7 +53,7 @@ async fn a_rejected_message_is_not_tried_again() {
 #[tokio::test]
 async fn a_fault_of_the_channel_marks_the_channel_and_the_message_waits() {
     let (change, next) = after(ChannelKind::Email, false, Err(SendError::Config(cause("authentication_failed")))).await;
-    assert_eq!((change.message.status, next), (MessageStatus::Queued, wait()));
+    assert_eq!((change.message.status, next), (MessageStatus::Queued, Next::Rest(Duration::from_secs(15))));
     match change.channel {
         Some(ChannelChange::Faulty { id, fault, .. }) => {
             assert_eq!((id, fault.code.as_str(), fault.since), (CHANNEL, "authentication_failed", AT));
@@ -121,7 +121,7 @@ async fn a_channel_that_is_gone_or_whose_secrets_do_not_open_is_at_fault() {
     let corrupt = StoreError::Corrupt { table: "channels", column: "secrets", id: CHANNEL.to_string() };
     for (answer, says) in [(Ok(None), "no longer exists"), (Err(corrupt), "OVERTURE__SECRETS__KEY")] {
         let (change, next) = unconnected(answer).await;
-        assert_eq!((change.message.status, next), (MessageStatus::Queued, wait()));
+        assert_eq!((change.message.status, next), (MessageStatus::Queued, Next::Rest(Duration::from_secs(15))));
         assert_eq!(error_of(&change).code, "channel_unusable");
         assert!(error_of(&change).text.contains(says), "{}", error_of(&change).text);
         assert!(matches!(change.channel, Some(ChannelChange::Faulty { .. })));

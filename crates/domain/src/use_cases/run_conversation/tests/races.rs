@@ -37,12 +37,31 @@ async fn an_end_that_keeps_losing_its_race_is_decided_five_times_and_the_message
 }
 
 #[tokio::test]
-async fn a_store_that_cannot_keep_an_end_is_given_back_and_the_message_not_sent_again() {
+async fn a_store_that_stays_away_with_an_end_is_given_back_and_the_message_not_sent_again() {
     let mut deliveries = store(&process(vec![due(1)]));
     fence(&mut deliveries, 1, attempt(1, 1));
-    deliveries.expect_save().times(1).returning(|_| Err(StoreError::Busy("full".into()).into()));
+    deliveries.expect_save().times(7).returning(|_| Err(StoreError::Busy("full".into()).into()));
     let answer = run(deliveries, connects(), answers(accepted())).await;
     assert!(matches!(answer, Err(RunError::Store(StoreError::Busy(_)))), "{answer:?}");
+}
+
+#[tokio::test]
+async fn an_end_that_finds_the_store_away_is_kept_when_the_store_is_back() {
+    let mut deliveries = store(&process(vec![due(1)]));
+    fence(&mut deliveries, 1, attempt(1, 1));
+    let mut kept = [
+        Err(StoreError::Busy("full".into()).into()),
+        Err(StoreError::OutcomeUnknown("cut".into()).into()),
+        Ok(Saved::Applied),
+    ]
+    .into_iter();
+    deliveries.expect_save().times(3).returning(move |_| kept.next().expect("asked three times"));
+    assert_eq!(run(deliveries, connects(), answers(accepted())).await.unwrap(), Next::Done);
+}
+
+#[test]
+fn the_tries_to_keep_an_end_stay_within_its_lease() {
+    assert!(Duration::from_millis(SAVE_AGAIN_AFTER.iter().sum()) < LEASE);
 }
 
 #[tokio::test]

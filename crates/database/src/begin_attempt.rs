@@ -12,10 +12,11 @@ use overture_domain::time::Timestamp;
 use overture_domain::values::{Content, Subject};
 use sea_orm::{DatabaseTransaction, DbErr};
 use std::time::Duration;
+use uuid::Uuid;
 
-/// How long a message that waits for its channel waits before it looks again by itself. When the channel recovers,
-/// everything that waits for it is woken.
-const LOOK_AGAIN: Duration = Duration::from_secs(30);
+/// How long a message that waits for its channel waits before it looks again by itself: between this and twice this, by
+/// its id, so that thousands do not look in one instant. When the channel recovers, all that wait for it are woken.
+const LOOK_AGAIN: Duration = Duration::from_secs(5 * 60);
 
 /// The message, its channel and its recipient, as the database sees them now.
 const LOOK: &str = "SELECT m.id AS id, m.conversation_id, m.status AS status, m.attempts, m.lease_until, m.next_attempt_at, m.deliver_by, m.content, \
@@ -83,6 +84,7 @@ struct Seen {
     state: ChannelState,
     enabled: bool,
     probe_at: Option<Timestamp>,
+    look_again_in: Duration,
     now: Timestamp,
 }
 
@@ -102,6 +104,7 @@ impl Seen {
             state: row.parsed("state", ChannelState::parse)?,
             enabled: row.get("enabled")?,
             probe_at: row.time_opt("probe_at")?,
+            look_again_in: LOOK_AGAIN + LOOK_AGAIN.mul_f64(f64::from(row.get::<Uuid>("id")?.as_bytes()[15]) / 256.0),
             now: row.time("now")?,
         })
     }
@@ -124,11 +127,13 @@ impl Seen {
             return wait(Begun::NotDue { in_: self.next_attempt_at.since(self.now) });
         }
         if !self.enabled || self.state == ChannelState::Unverified {
-            return wait(Begun::ChannelWaits { look_again_in: LOOK_AGAIN });
+            return wait(Begun::ChannelWaits { look_again_in: self.look_again_in });
         }
         match (self.state, self.probe_at) {
             (ChannelState::Error, Some(at)) if at > self.now => {
-                wait(Begun::ChannelWaits { look_again_in: at.since(self.now).min(LOOK_AGAIN) })
+                // Who met the fault looks when a probe may go; who only waits for the channel leaves that to them.
+                let look_again_in = if self.attempts > 0 { at.since(self.now) } else { self.look_again_in };
+                wait(Begun::ChannelWaits { look_again_in })
             }
             (state, _) => Judgement::Begin { probes: state == ChannelState::Error },
         }

@@ -3,8 +3,8 @@
 use crate::migrations::Migrator;
 use crate::writer::Writer;
 use crate::{Database, KeyCache, Seal};
-use sea_orm::sqlx::ConnectOptions as _;
 use sea_orm::sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+use sea_orm::sqlx::{ConnectOptions as _, Connection as _};
 use sea_orm::{DatabaseConnection, SqlxSqliteConnector};
 use sea_orm_migration::MigratorTrait;
 use std::str::FromStr;
@@ -135,6 +135,14 @@ async fn pool(connect: SqliteConnectOptions, most: u32, least: u32) -> Result<Da
         .max_lifetime(None)
         .acquire_timeout(ACQUIRE_TIMEOUT)
         .test_before_acquire(false)
+        // SQLite rolls back by itself when a commit meets a full or failing disk, and the driver then believes that its
+        // transaction still runs: everything after it would nest inside and never be stored. Such a connection is closed.
+        .after_release(|connection, _| {
+            Box::pin(async move {
+                connection.ping().await?;
+                Ok(!connection.is_in_transaction())
+            })
+        })
         .connect_with(connect)
         .await
         .map_err(unusable)?;

@@ -17,6 +17,23 @@ pub(crate) fn store_error(error: &DbErr) -> StoreError {
     if passing { StoreError::Busy(error.to_string()) } else { StoreError::Failed(error.to_string()) }
 }
 
+/// Whether a failed commit may be stored all the same: what was written but not synced may come back after a crash.
+pub(crate) fn may_be_stored(error: &DbErr) -> bool {
+    /// SQLITE_IOERR and its kinds.
+    const IOERR: i32 = 10;
+    match error {
+        DbErr::Exec(RuntimeErr::SqlxError(error)) | DbErr::Query(RuntimeErr::SqlxError(error)) => {
+            match error.as_ref() {
+                sqlx::Error::Database(error) => {
+                    error.code().and_then(|code| code.parse::<i32>().ok()).is_none_or(|code| code & 0xff == IOERR)
+                }
+                _ => true,
+            }
+        }
+        _ => true,
+    }
+}
+
 fn passes(error: &sqlx::Error) -> bool {
     match error {
         sqlx::Error::Database(error) => {

@@ -9,6 +9,8 @@ mod contacts;
 mod conversations;
 mod deliveries;
 mod error;
+#[cfg(test)]
+mod full_disk;
 mod messages;
 mod migrations;
 mod observatory;

@@ -1,6 +1,8 @@
 //! What a compose costs the database must not grow with what is stored. Measured, not believed: SQLite's own count of
 //! executed instructions, on the connections that do the work, planner settings at their defaults.
 
+use crate::sql::all;
+use crate::wakeups::WAITING;
 use crate::{Database, DatabaseOptions};
 use overture_domain::entities::{
     Address, Author, Channel, ChannelKind, ChannelSettings, ChannelState, KeyDigest, OnUnclear, Recipient, Transport,
@@ -33,8 +35,8 @@ async fn composing_and_delivering_reads_as_much_at_a_thousand_conversations_as_a
     let many = place.one_message(&database, 2).await;
 
     for ((what, few), (_, many)) in few.iter().zip(&many) {
-        // A deeper tree takes the same instructions; what may differ is a balancing insert.
-        assert!(*many <= few + few / 20, "{what} took {few} steps at 1,000 conversations and {many} at 100,000");
+        // A deeper tree takes the same instructions; what may differ is a balancing insert and the one message more that waits.
+        assert!(*many <= few + few / 20 + 8, "{what} took {few} steps at 1,000 conversations and {many} at 100,000");
     }
 }
 
@@ -176,6 +178,8 @@ impl Place {
         let order = StartOrder { conversation_id, workspace_id: self.workspace, generation: 1, tries: 0 };
         database.settle(&order).await.unwrap();
         note("settling a wakeup");
+        all(&database.readers, WAITING, [self.channel.as_uuid().into(), Uuid::nil().into()]).await.unwrap();
+        note("finding what waits for a channel");
         count(&database.readers, None).await;
         count(&database.writing, None).await;
         taken

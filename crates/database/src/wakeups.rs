@@ -66,7 +66,7 @@ impl WakeupQueue for Database {
 }
 
 /// The conversations of a channel that have something to send, but one (the nil UUID is none of them).
-pub(crate) const WAITING: &str = "SELECT DISTINCT v.id, v.workspace_id FROM messages m JOIN conversations v ON v.id = m.conversation_id \
+pub(crate) const WAITING: &str = "SELECT DISTINCT v.id, v.workspace_id FROM messages m CROSS JOIN conversations v ON v.id = m.conversation_id \
                                   WHERE m.status IN ('queued', 'held', 'sending') AND v.channel_id = ? AND v.id <> ?";
 
 /// Makes due what waits for a channel, but the conversation that woke the others: a wake that comes while one is claimed

@@ -1,7 +1,7 @@
 //! The one writer of a SQLite file: everything that writes waits here, and all that waits together shares one commit.
 //! A member that fails gets its own answer and never spoils the others.
 
-use crate::error::store_error;
+use crate::error::{may_be_stored, store_error};
 use crate::open::{self, OpenMember};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
@@ -129,7 +129,8 @@ async fn write_batch(connection: &DatabaseConnection, readers: &DatabaseConnecti
     }
     match commit(connection, &mut opens, &mut changes).await {
         Ok(()) => answer_all(opens, changes, || Ok(())),
-        Err(Failed::BeforeCommit(error)) if count > 1 => {
+        // Where the store itself cannot, it cannot for each alone either.
+        Err(Failed::BeforeCommit(error)) if count > 1 && !matches!(store_error(&error), StoreError::Busy(_)) => {
             tracing::warn!(%error, count, "a batch of changes failed; each is written alone");
             for open in opens {
                 alone(connection, readers, vec![open], vec![]).await;
@@ -213,7 +214,7 @@ async fn settle_failure(
             tracing::warn!(%error, "a change was not written");
             // A row that is there already may be there because an earlier try with the same ids wrote it.
             if matches!(error.sql_err(), Some(SqlErr::UniqueConstraintViolation(_))) {
-                look_up_all(readers, opens, error).await;
+                look_up_all(readers, opens, || store_error(error)).await;
             } else {
                 answer_all(opens, Vec::new(), || Err(store_error(error)));
             }
@@ -221,18 +222,21 @@ async fn settle_failure(
         }
         Failed::AtCommit(error) => {
             tracing::warn!(%error, "a commit failed; what is stored is looked up");
-            look_up_all(readers, opens, error).await;
-            answer_all(Vec::new(), changes, || Err(StoreError::OutcomeUnknown(error.to_string())));
+            let unknown = || StoreError::OutcomeUnknown(error.to_string());
+            let absent = || if may_be_stored(error) { unknown() } else { store_error(error) };
+            look_up_all(readers, opens, absent).await;
+            answer_all(Vec::new(), changes, || Err(unknown()));
         }
     }
 }
 
-async fn look_up_all(readers: &DatabaseConnection, opens: Vec<OpenMember>, error: &DbErr) {
+/// Tells each whether it is stored; `absent` is what it means that it is not to be seen.
+async fn look_up_all(readers: &DatabaseConnection, opens: Vec<OpenMember>, absent: impl Fn() -> StoreError) {
     for member in opens {
         let looked = member.look_up(readers).await;
         member.answer(match looked {
             Ok(true) => Ok(()),
-            Ok(false) => Err(store_error(error)),
+            Ok(false) => Err(absent()),
             Err(look) => Err(StoreError::OutcomeUnknown(look.to_string())),
         });
     }

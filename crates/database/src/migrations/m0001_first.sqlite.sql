@@ -93,6 +93,7 @@ CREATE TABLE conversations (
   created_at INTEGER NOT NULL,
   updated_at INTEGER NOT NULL
 ) STRICT;
+CREATE INDEX conversations_with_attention ON conversations (attention_since) WHERE attention_reason IS NOT NULL;
 
 CREATE TABLE messages (
   id BLOB PRIMARY KEY NOT NULL,
@@ -119,7 +120,7 @@ CREATE TABLE messages (
   read_at INTEGER
 ) STRICT;
 CREATE INDEX messages_by_conversation ON messages (conversation_id, created_at, id);
-CREATE INDEX messages_pending ON messages (conversation_id) WHERE status IN ('queued', 'held', 'sending');
+CREATE INDEX messages_by_status ON messages (status, conversation_id);
 
 CREATE TABLE attempts (
   message_id BLOB NOT NULL REFERENCES messages (id),

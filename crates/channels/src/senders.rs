@@ -71,6 +71,7 @@ fn outcome(result: &Result<Accepted, SendError>) -> (&'static str, Option<&'stat
         Err(SendError::Rejected(cause)) => ("rejected", Some(cause.code)),
         Err(SendError::Config(cause)) => ("config", Some(cause.code)),
         Err(SendError::RateLimited { cause, .. }) => ("rate_limited", Some(cause.code)),
+        Err(SendError::Unreachable(cause)) => ("unreachable", Some(cause.code)),
         Err(SendError::Unavailable(cause)) => ("unavailable", Some(cause.code)),
         Err(SendError::Unclear(cause)) => ("unclear", Some(cause.code)),
     }

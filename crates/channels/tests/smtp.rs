@@ -49,7 +49,7 @@ fn config(result: Result<Accepted, SendError>) -> Cause {
 #[track_caller]
 fn unavailable(result: Result<Accepted, SendError>) -> Cause {
     match result {
-        Err(SendError::Unavailable(cause)) => cause,
+        Err(SendError::Unavailable(cause) | SendError::Unreachable(cause)) => cause,
         other => panic!("not unavailable: {other:?}"),
     }
 }

@@ -184,16 +184,9 @@ impl ConversationProcess {
                 ProcessChange { channel: answered, ..self.given_up(message, status, reason, ended.at) }
             }
             .with_attempt(ended.number, AttemptOutcome::Rejected, cause, false),
-            SendError::Config(cause) => {
-                let fault = ChannelFault { code: cause.code.into(), text: cause.text.clone(), since: ended.at };
-                let probe_in = back_off.max(SHORTEST_PROBE);
-                // The message that met the fault is the one that probes.
-                ProcessChange {
-                    channel: Some(ChannelChange::Faulty { id: self.channel_id, fault, probe_in }),
-                    ..self.try_again(message, probe_in, ended.at)
-                }
-                .with_attempt(ended.number, AttemptOutcome::ChannelFault, cause, true)
-            }
+            SendError::Config(cause) => self.channel_faulty(message, ended, back_off.max(SHORTEST_PROBE), cause),
+            // One message finds out for all when the provider is back.
+            SendError::Unreachable(cause) => self.channel_faulty(message, ended, back_off, cause),
             SendError::RateLimited { after, cause } => ProcessChange {
                 channel: answered,
                 ..self.try_again(message, after.unwrap_or_default().max(back_off), ended.at)
@@ -243,6 +236,16 @@ impl ConversationProcess {
         change.message.error =
             Some(MessageError { code: EXPIRED.into(), text: text.into(), provider_code: None, retryable: false });
         change
+    }
+
+    /// The channel goes to `error`; the message that met the fault is the one that probes.
+    fn channel_faulty(&self, message: MessageId, ended: Ended, probe_in: Duration, cause: Cause) -> ProcessChange {
+        let fault = ChannelFault { code: cause.code.into(), text: cause.text.clone(), since: ended.at };
+        ProcessChange {
+            channel: Some(ChannelChange::Faulty { id: self.channel_id, fault, probe_in }),
+            ..self.try_again(message, probe_in, ended.at)
+        }
+        .with_attempt(ended.number, AttemptOutcome::ChannelFault, cause, true)
     }
 
     /// The message will not be tried again by itself; a person is asked.

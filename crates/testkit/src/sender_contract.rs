@@ -160,7 +160,7 @@ pub async fn a_provider_out_of_reach_is_unavailable_and_nothing_arrives(harness:
     let outgoing = Letters::of(harness).next("Hello Jan");
     for _ in 0..2 {
         let answer = harness.sender().send(&harness.connection(), &outgoing).await;
-        let Err(SendError::Unavailable(cause)) = answer else {
+        let Err(SendError::Unavailable(cause) | SendError::Unreachable(cause)) = answer else {
             panic!("nothing was sent, but the answer is {answer:?}")
         };
         let snake = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';

@@ -26,14 +26,14 @@ pub(super) fn classify(failure: Failure, settings: &SmtpSettings) -> SendError {
         Fault::Lost(reason) => match stage {
             Stage::Text => SendError::Unclear(cause("answer_lost", unclear(host, &reason))),
             Stage::Connect => {
-                SendError::Unavailable(cause("connection_failed", format!("No connection to {host}: {reason}.")))
+                SendError::Unreachable(cause("connection_failed", format!("No connection to {host}: {reason}.")))
             }
             _ => SendError::Unavailable(cause("connection_lost", format!("The connection to {host} ended: {reason}."))),
         },
         Fault::TimedOut => match stage {
             Stage::Text => SendError::Unclear(cause("answer_timed_out", unclear(host, "no answer in time"))),
             Stage::Connect => {
-                SendError::Unavailable(cause("connection_failed", format!("{host} did not answer while connecting.")))
+                SendError::Unreachable(cause("connection_failed", format!("{host} did not answer while connecting.")))
             }
             _ => SendError::Unavailable(cause("timed_out", format!("{host} did not answer in time."))),
         },

@@ -24,10 +24,10 @@
 //! | `Rejected` | `message_too_large` | 5.2.3, 5.3.4 |
 //! | `Rejected` | `policy_rejected` | 5.7.x: spam, policy, authentication of the sender's domain |
 //! | `Rejected` | `recipient_rejected`, `message_rejected` | any other 5xx to RCPT; to DATA or after the text |
-//! | `Unavailable` | `name_unresolved` | the host has no address now |
-//! | `Unavailable` | `connection_failed` | refused, unreachable, or no answer while connecting |
+//! | `Unreachable` | `name_unresolved` | the host has no address now |
+//! | `Unreachable` | `connection_failed` | refused, unreachable, or no answer while connecting |
 //! | `Unavailable` | `connection_lost`, `timed_out`, `protocol_error` | before the text was begun |
-//! | `Unavailable` | `connections_busy` | every connection of this channel was in use until the time-out |
+//! | `Unavailable` | `connections_busy` | every connection of this channel was in use for 10 s |
 //! | `Unavailable` | `temporarily_refused` | 4xx at any stage: greylisting, full queue, 421 |
 //! | `Unclear` | `answer_lost`, `answer_timed_out`, `answer_unreadable` | after the text was begun |
 //!
@@ -56,6 +56,9 @@ use tokio::time::{Instant, timeout_at};
 
 /// No send takes longer, whatever the options say; a clock can count that far.
 const LONGEST_TIMEOUT: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// A message waits no longer for a connection of its channel: other channels' messages wait behind it.
+const LONGEST_WAIT_FOR_A_LANE: Duration = Duration::from_secs(10);
 
 /// What the SMTP sender needs to know.
 #[derive(Debug, Clone)]
@@ -115,11 +118,11 @@ impl SmtpSender {
                 return Err(SendError::Config(cause("egress_refused", text)));
             }
             Ok(Err(error @ EgressError::Unresolved { .. })) => {
-                return Err(SendError::Unavailable(cause("name_unresolved", format!("Mail server: {error}."))));
+                return Err(SendError::Unreachable(cause("name_unresolved", format!("Mail server: {error}."))));
             }
             Err(_) => {
                 let text = format!("The name {} was not resolved in time.", settings.host);
-                return Err(SendError::Unavailable(cause("name_unresolved", text)));
+                return Err(SendError::Unreachable(cause("name_unresolved", text)));
             }
         };
         if settings.tls == Tls::None && settings.credentials.is_some() {
@@ -212,7 +215,8 @@ impl MessageSender for SmtpSender {
         let settings = SmtpSettings::read(&connection.settings).ok_or_else(unusable_settings)?;
         let email = Email::render(&settings.from, settings.reply_to.as_ref(), outgoing).map_err(unusable_message)?;
         let addresses = self.addresses(&settings, deadline).await?;
-        let Ok(_lane) = timeout_at(deadline, self.pool.lane(connection.channel_id)).await else {
+        let patience = deadline.min(Instant::now() + LONGEST_WAIT_FOR_A_LANE);
+        let Ok(_lane) = timeout_at(patience, self.pool.lane(connection.channel_id)).await else {
             let text = format!("Every connection of this channel to {} was in use.", settings.host);
             return Err(SendError::Unavailable(cause("connections_busy", text)));
         };

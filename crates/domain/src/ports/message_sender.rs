@@ -75,7 +75,10 @@ pub enum SendError {
         /// What it said.
         cause: Cause,
     },
-    /// Certainly not sent; try again later.
+    /// Nobody answers at the provider: certainly not sent, and no other message of the channel would be.
+    #[error("unreachable: {}", .0.code)]
+    Unreachable(Cause),
+    /// Certainly not sent; try this message again later.
     #[error("unavailable: {}", .0.code)]
     Unavailable(Cause),
     /// It may have been sent.

@@ -41,6 +41,7 @@ fn verdict(error: &SendError) -> (&'static str, &'static str) {
         SendError::Rejected(cause) => ("rejected", cause.code),
         SendError::Config(cause) => ("config", cause.code),
         SendError::RateLimited { cause, .. } => ("rate_limited", cause.code),
+        SendError::Unreachable(cause) => ("unreachable", cause.code),
         SendError::Unavailable(cause) => ("unavailable", cause.code),
         SendError::Unclear(cause) => ("unclear", cause.code),
     }
@@ -52,7 +53,12 @@ fn only_silence_after_the_text_was_begun_is_unclear() {
     for stage in STAGES {
         for fault in silences.clone() {
             let (variant, _) = verdict(&classified(stage, fault.clone()));
-            let expected = if stage == Stage::Text { "unclear" } else { "unavailable" };
+            let expected = match (stage, &fault) {
+                (Stage::Text, _) => "unclear",
+                // A server that says something strange is there.
+                (Stage::Connect, Fault::Lost(_) | Fault::TimedOut) => "unreachable",
+                _ => "unavailable",
+            };
             assert_eq!(variant, expected, "{stage:?} {fault:?}");
         }
     }

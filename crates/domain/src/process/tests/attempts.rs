@@ -108,6 +108,16 @@ fn a_channel_at_fault_goes_to_error_and_one_may_probe_after_the_back_off_and_nev
 }
 
 #[test]
+fn a_provider_that_does_not_answer_is_the_channel_s_fault_and_is_probed_after_the_back_off() {
+    let (_, change) =
+        kept(process(vec![pending(1)]), ended(1, 1, Err(SendError::Unreachable(cause("connection_failed")))));
+    let wait = back_off(message(1), 1);
+    assert!(matches!(change.channel, Some(ChannelChange::Faulty { probe_in, .. }) if probe_in == wait));
+    assert_eq!((change.message.status, change.message.next_attempt_in), (MessageStatus::Queued, Some(wait)));
+    assert_eq!(change.attempt.unwrap().outcome, AttemptOutcome::ChannelFault);
+}
+
+#[test]
 fn a_message_that_is_refused_after_an_unclear_copy_is_unconfirmed() {
     let waiting = process(vec![PendingMessage { unclear: 1, attempts: 2, ..pending(1) }]);
     let (_, change) = kept(waiting, ended(1, 2, Err(SendError::Rejected(cause("blocked")))));

@@ -27,6 +27,7 @@ fn result() -> impl Strategy<Value = Result<Accepted, SendError>> {
         after.prop_map(|after| Err(SendError::RateLimited { after, cause: cause("limited") })),
         Just(Err(SendError::Unavailable(cause("unavailable")))),
         Just(Err(SendError::Unclear(cause("unclear")))),
+        Just(Err(SendError::Unreachable(cause("connection_failed")))),
     ]
 }
 

@@ -2,13 +2,12 @@
 
 use crate::roster::{Entered, Roster};
 use async_trait::async_trait;
-use futures_util::stream::{self, StreamExt};
 use overture_domain::ports::{StartError, StartOrder, Started, WakeupQueue, WorkflowStarter};
 use overture_domain::use_cases::{CLAIM_LEASE, Next, RunConversation, RunError, wait_after};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
 /// How the engine runs.
@@ -36,13 +35,9 @@ pub struct EmbeddedEngine {
     roster: Roster,
     permits: Arc<Semaphore>,
     tasks: Mutex<JoinSet<()>>,
-    overflow: mpsc::Sender<StartOrder>,
     stopping: AtomicBool,
     this: Weak<Self>,
 }
-
-/// How many conversations that found no room may wait for their claims to be given back.
-const OVERFLOW: usize = 4_096;
 
 /// Why a run did not say when to come back.
 enum Stumbled {
@@ -52,17 +47,14 @@ enum Stumbled {
 }
 
 impl EmbeddedEngine {
-    /// An engine that runs conversations and settles their wakeups in `queue`, on the current tokio runtime.
+    /// An engine that runs conversations and settles their wakeups in `queue`.
     pub fn new(run: Arc<RunConversation>, queue: Arc<dyn WakeupQueue>, options: EmbeddedOptions) -> Arc<Self> {
-        let (overflow, given_back) = mpsc::channel(OVERFLOW);
-        tokio::spawn(give_back(Arc::clone(&queue), given_back));
         Arc::new_cyclic(|this| Self {
             run,
             queue,
             roster: Roster::default(),
             permits: Arc::new(Semaphore::new(options.concurrency.max(1))),
             tasks: Mutex::new(JoinSet::new()),
-            overflow,
             stopping: AtomicBool::new(false),
             this: this.clone(),
             options,
@@ -142,21 +134,6 @@ impl EmbeddedEngine {
     }
 }
 
-/// Gives up the claims on conversations that found no room, so that the relay brings them as soon as there is some.
-async fn give_back(queue: Arc<dyn WakeupQueue>, given_back: mpsc::Receiver<StartOrder>) {
-    let orders =
-        stream::unfold(given_back, |mut orders| async move { orders.recv().await.map(|order| (order, orders)) });
-    let release = |order: StartOrder| {
-        let queue = Arc::clone(&queue);
-        async move {
-            if let Err(error) = queue.rest(&order, Duration::ZERO).await {
-                tracing::debug!(conversation_id = %order.conversation_id, %error, "a wakeup keeps its claim and comes again when that ends");
-            }
-        }
-    };
-    orders.for_each_concurrent(64, release).await;
-}
-
 struct AbortOnDrop<T>(tokio::task::JoinHandle<T>);
 
 impl<T> Drop for AbortOnDrop<T> {
@@ -188,8 +165,6 @@ impl WorkflowStarter for EmbeddedEngine {
         match self.roster.enter(*order, self.options.capacity) {
             Entered::Joined => Ok(Started::InMemory),
             Entered::Full => {
-                // What finds no room there either comes again when its claim ends.
-                let _ = self.overflow.try_send(*order);
                 Err(StartError::Unavailable(format!("{} conversations run or wait already", self.options.capacity)))
             }
             Entered::New => {

@@ -2,7 +2,9 @@
 //! tasks of this process, bounded in number and time, and keeps nothing that matters after a crash: claims end, and
 //! whoever claims next goes on. It owns no store and no rule of what a conversation does.
 
+mod door;
 mod engine;
 mod roster;
 
+pub use door::Door;
 pub use engine::{EmbeddedEngine, EmbeddedOptions};

@@ -19,7 +19,7 @@ use overture_domain::use_cases::{
     Authenticate, ComposeOutbound, ComposePorts, RelayWakeups, RequestHasher, RunConversation, Sweep,
 };
 use overture_domain::values::PhoneNumber;
-use overture_embedded::{EmbeddedEngine, EmbeddedOptions};
+use overture_embedded::{Door, EmbeddedEngine, EmbeddedOptions};
 use serde_json::{Value, json};
 use std::sync::Arc;
 use std::time::Duration;
@@ -124,7 +124,7 @@ impl Running {
         let mut background = Background::new(Arc::clone(&ports.clock));
         let (starter, delivery): (Arc<dyn WorkflowStarter>, _) = if delivers {
             let delivery = deliver(&ports, settings, &mut background);
-            (Arc::<EmbeddedEngine>::clone(&delivery.engine), Some(delivery))
+            (Arc::new(Door::of(Arc::clone(&delivery.engine), Arc::clone(&ports.wakeups))), Some(delivery))
         } else {
             (Arc::new(NoEngineHere), None)
         };

@@ -4,6 +4,7 @@ use crate::authentication::authenticate;
 use crate::bodies::{ComposeAnswer, ComposeBody, ContactBody, ConversationBody, MessageBody, Supplied};
 use crate::body;
 use crate::failure::{Failure, FailureBody};
+use crate::gate::Pass;
 use crate::headers::{IDEMPOTENCY_REPLAYED, NOTICE, PREFERENCE_APPLIED, idempotency_key};
 use crate::preferences::Preferences;
 use crate::state::State;
@@ -75,7 +76,9 @@ pub(crate) async fn compose(
     let body = body::read(&request, payload, &state).await?;
     let command = ComposeCommand { strict: preferences.strict, idempotency_key, ..ComposeBody::read(&body)?.into() };
     let represent = preferences.representation && caller.may(Scope::ConversationsRead);
-    let answer = state.run(open(state.clone(), caller, command, represent)).await?;
+    // Who waits for a turn takes no place from others. The pass goes with the work, which ends whoever still waits for it.
+    let pass = state.gate.enter(caller.tenant_id, command.idempotency_key.as_ref()).await?;
+    let answer = state.run(open(state.clone(), pass, caller, command, represent)).await?;
     preferences.representation = answer.representation.is_some();
     Ok(answer.tell(preferences))
 }
@@ -83,17 +86,16 @@ pub(crate) async fn compose(
 /// Runs to its end on the main runtime, with its turn at the gate, whether the client still waits or not.
 async fn open(
     state: web::Data<State>,
+    pass: Pass,
     caller: Caller,
     command: ComposeCommand,
     represent: bool,
 ) -> Result<Answer, Failure> {
     let keyed = command.idempotency_key.is_some();
     let supplied = represent.then(|| Supplied::by(&command));
-    let composed = {
-        let _pass = state.gate.enter(caller.tenant_id, command.idempotency_key.as_ref()).await?;
-        let composed = state.application.compose.execute(&caller, command).await;
-        composed.map_err(|error| Failure::of_compose(error, keyed))?
-    };
+    let composed = state.application.compose.execute(&caller, command).await;
+    drop(pass);
+    let composed = composed.map_err(|error| Failure::of_compose(error, keyed))?;
     let Some(supplied) = supplied else { return Ok(Answer { composed, representation: None }) };
     // What was opened is open, whatever becomes of showing it.
     let representation = represented(&state, &caller, &composed, supplied).await.unwrap_or_else(|error| {

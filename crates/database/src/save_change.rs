@@ -20,7 +20,9 @@ pub(crate) async fn save(tx: &DatabaseTransaction, kept: Arc<ProcessChange>) -> 
         && !is_open(tx, message, attempt).await?
     {
         write_event(tx, &kept, &format!("late_{}", attempt.outcome.as_str())).await?;
-        return Ok(Some(Saved::Late));
+        if !clears_up(tx, message, attempt).await? {
+            return Ok(Some(Saved::Late));
+        }
     }
     move_conversation(tx, &kept).await?;
     let unclear = kept.attempt.as_ref().is_some_and(|attempt| attempt.outcome == AttemptOutcome::Unclear);
@@ -49,6 +51,16 @@ async fn is_open(tx: &DatabaseTransaction, message: MessageId, attempt: &Attempt
     let sql = "SELECT 1 FROM messages m JOIN attempts a ON a.message_id = m.id AND a.number = m.attempts \
                WHERE m.id = ? AND m.attempts = ? AND m.status = 'sending' AND a.outcome IS NULL";
     Ok(one(tx, sql, [message.as_uuid().into(), i64::from(attempt.number).into()]).await?.is_some())
+}
+
+/// Whether a late success clears up an unclear attempt of a message that nobody is sending now.
+async fn clears_up(tx: &DatabaseTransaction, message: MessageId, attempt: &AttemptChange) -> Result<bool, DbErr> {
+    if attempt.outcome != AttemptOutcome::Sent {
+        return Ok(false);
+    }
+    let sql = "SELECT 1 FROM messages m JOIN attempts a ON a.message_id = m.id AND a.number = ? \
+               WHERE m.id = ? AND m.status IN ('queued', 'unconfirmed') AND a.outcome = 'unclear'";
+    Ok(one(tx, sql, [i64::from(attempt.number).into(), message.as_uuid().into()]).await?.is_some())
 }
 
 async fn move_conversation(tx: &DatabaseTransaction, kept: &ProcessChange) -> Result<(), DbErr> {

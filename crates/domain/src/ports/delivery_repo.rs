@@ -149,7 +149,8 @@ pub enum ChannelChange {
 pub enum Saved {
     /// It is on disk.
     Applied,
-    /// The attempt is no longer the current one or has an outcome: kept as a late event, nothing else was changed.
+    /// The attempt is no longer the current one or has an outcome: kept as a late event, nothing else was changed. Only
+    /// a success of an attempt that was held for unclear is `Applied`, if nobody is sending the message now.
     Late,
 }
 

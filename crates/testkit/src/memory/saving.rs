@@ -16,7 +16,7 @@ impl Tables {
         let ProcessChange { message, attempt, channel, at, .. } = change;
         if let Some(attempt) = attempt {
             let current = self.messages.get(&message.id).and_then(MessageRow::under_way);
-            if current != Some(attempt.number) {
+            if current != Some(attempt.number) && !self.clears_up(&message, &attempt) {
                 self.late.push(LateOutcome { message_id: message.id, attempt, at });
                 return Ok(Saved::Late);
             }
@@ -38,8 +38,23 @@ impl Tables {
         Ok(Saved::Applied)
     }
 
+    /// Whether a late success clears up an unclear attempt of a message that nobody is sending now.
+    fn clears_up(&self, message: &MessageChange, attempt: &AttemptChange) -> bool {
+        let Some(row) = self.messages.get(&message.id) else { return false };
+        let unclear =
+            row.attempts.iter().any(|it| it.number == attempt.number && it.outcome == Some(AttemptOutcome::Unclear));
+        let waits = matches!(row.message.status, MessageStatus::Queued | MessageStatus::Unconfirmed);
+        attempt.outcome == AttemptOutcome::Sent && unclear && waits
+    }
+
     fn end_attempt(&mut self, message: &MessageChange, change: AttemptChange, at: Timestamp) {
-        let Some(attempt) = self.messages.get_mut(&message.id).and_then(|row| row.attempts.last_mut()) else { return };
+        let Some(attempt) = self
+            .messages
+            .get_mut(&message.id)
+            .and_then(|row| row.attempts.iter_mut().find(|it| it.number == change.number))
+        else {
+            return;
+        };
         attempt.ended_at = Some(at);
         attempt.outcome = Some(change.outcome);
         attempt.code = change.code;

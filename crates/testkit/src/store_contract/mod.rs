@@ -193,6 +193,7 @@ macro_rules! store_contract {
                     an_attempt_ends_once
                     an_outcome_of_an_older_attempt_is_late
                     a_late_outcome_changes_nothing_else
+                    a_late_success_clears_up_an_unclear_attempt
                     that_an_attempt_was_unclear_is_remembered
                     a_change_without_attempt_leaves_the_attempts_alone
                     of_many_changes_of_one_version_one_is_kept;

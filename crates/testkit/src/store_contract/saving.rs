@@ -174,6 +174,28 @@ pub async fn a_late_outcome_changes_nothing_else(stage: &Stage) {
     assert_eq!(stage.ports.observatory.overview().await.expect("overview").channels_in_error, 0);
 }
 
+/// Of a message that waits for another attempt or for a person; a newer attempt under way goes on.
+pub async fn a_late_success_clears_up_an_unclear_attempt(stage: &Stage) {
+    for status in [MessageStatus::Queued, MessageStatus::Unconfirmed] {
+        let opening = stage.opened().await;
+        stage.attempt(opening.message_id, HOUR).await;
+        let mut change = stage.try_again(&opening, 1, HOUR).await;
+        change.attempt = Some(ended(1, AttemptOutcome::Unclear));
+        change.message.status = status;
+        stage.apply(&change).await;
+        stage.apply(&stage.sent(&opening, 1).await).await;
+        let MessageDetails { message, attempts, .. } = stage.message(&opening).await;
+        assert_eq!((message.status, attempts[0].outcome), (MessageStatus::Sent, Some(AttemptOutcome::Sent)));
+    }
+    let opening = stage.opened().await;
+    stage.attempt(opening.message_id, HOUR).await;
+    let mut change = stage.try_again(&opening, 1, Duration::ZERO).await;
+    change.attempt = Some(ended(1, AttemptOutcome::Unclear));
+    stage.apply(&change).await;
+    stage.attempt_soon(opening.message_id, HOUR).await;
+    must_be_late(stage, &opening, 1).await;
+}
+
 /// Whatever later attempts ran into.
 pub async fn that_an_attempt_was_unclear_is_remembered(stage: &Stage) {
     let opening = stage.opened().await;

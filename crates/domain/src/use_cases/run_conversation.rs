@@ -3,8 +3,8 @@
 use crate::entities::MessageStatus;
 use crate::ids::{ConversationId, MessageId};
 use crate::ports::{
-    Accepted, Begun, BegunAttempt, Cause, ChannelRepo, Clock, DeliveryRepo, LoadedProcess, MessageSender,
-    ProcessChange, SaveError, Saved, SendError, StoreError,
+    Accepted, Begun, BegunAttempt, Cause, ChannelChange, ChannelRepo, Clock, DeliveryRepo, LoadedProcess,
+    MessageSender, ProcessChange, SaveError, Saved, SendError, StoreError,
 };
 use crate::process::{ConversationProcess, Effect, Event, PendingMessage};
 use futures_util::future::{Either, select};
@@ -134,8 +134,10 @@ impl RunConversation {
         for _ in 0..DECISIONS {
             let (process, effect) = loaded.process.clone().step(event.clone(), loaded.now);
             let Effect::Keep(change) = effect else { return Ok(()) };
+            let told = change.clone();
             match self.save(*change).await {
                 Ok(Saved::Applied) => {
+                    tell(&told);
                     loaded.process = process;
                     return Ok(());
                 }
@@ -212,6 +214,22 @@ impl RunConversation {
                 Err(error) => tracing::warn!(message_id = %message, attempt, %error, "a lease was not renewed"),
             }
         }
+    }
+}
+
+/// What an operator must see without asking: a channel that stops or works again, and a message that nobody will send.
+fn tell(change: &ProcessChange) {
+    let code = change.message.error.as_ref().map(|error| error.code.as_str());
+    match &change.channel {
+        Some(ChannelChange::Faulty { id, fault, .. }) => {
+            tracing::warn!(channel_id = %id, code = fault.code, "a channel is at fault; its messages wait and one probes it");
+        }
+        Some(ChannelChange::Works { id }) => tracing::info!(channel_id = %id, "a channel works again"),
+        None => {}
+    }
+    if matches!(change.message.status, MessageStatus::Failed | MessageStatus::Unconfirmed) {
+        let (message_id, status) = (change.message.id, change.message.status);
+        tracing::warn!(%message_id, conversation_id = %change.conversation_id, %status, code, "a message asks for a person");
     }
 }
 

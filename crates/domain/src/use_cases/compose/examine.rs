@@ -106,7 +106,7 @@ impl Found {
         let Some(channel) = &place.channel else {
             let workspace = workspace.map(|id| id.to_string()).unwrap_or_default();
             let text = format!(
-                "channelId names no channel of this workspace. Its channels: GET /api/channels?workspaceId={workspace}"
+                "channelId names no channel of this workspace. Use one of its own: `overture channel list --workspace {workspace}` shows them."
             );
             self.0.push(Problem::new(ProblemCode::UnknownChannel, "channelId", text));
             return None;

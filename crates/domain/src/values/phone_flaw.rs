@@ -51,7 +51,7 @@ pub(super) fn of_writing(signs: &[Sign]) -> Flaw {
     let (reason, right) = match after {
         [] if pluses > 1 => ("has more than one + sign", certain(&digits)),
         [] => (text_around(before), certain(&digits)),
-        [Sign::Plus, ..] => ("holds more than one number", None),
+        after if after.contains(&Sign::Plus) => ("holds more than one number", None),
         after if is_extension(after) => ("has an extension", certain(&digits)),
         after => (text_around(after), without_text(&digits, after)),
     };
@@ -191,6 +191,19 @@ mod tests {
 
     fn flaw(text: &str) -> String {
         of_writing(&signs(text)).to_string()
+    }
+
+    #[test]
+    fn of_several_numbers_none_is_chosen() {
+        for written in
+            ["+4915112345678,+4915112345679", "+49 151 12345678 / +49 30 123456", "+4915112345678;+4915112345679"]
+        {
+            assert!(
+                flaw(written).starts_with("holds more than one number") && !flaw(written).contains("+49"),
+                "{}",
+                flaw(written)
+            );
+        }
     }
 
     #[test]

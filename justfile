@@ -26,7 +26,6 @@ deny:
 # Composes per second and latencies beside a bare loop of the same rows; writes docs/measurements/compose.md.
 bench *ARGS:
     cargo build --release -p overture -p overture-bench
-    cargo build --release -p overture-database --example bare_loop
     target/release/overture-bench {{ARGS}}
 
 # The same tests with large numbers: `just soak crashes`, `just soak drain`.

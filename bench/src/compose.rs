@@ -1,11 +1,9 @@
 //! Composes per second at 1, 16 and 64 clients, beside a bare loop of the same rows.
 
 use crate::client::load;
-use crate::service::{Service, target};
-use anyhow::{Context, Result};
-use serde_json::Value;
+use crate::service::Service;
+use anyhow::Result;
 use std::time::{Duration, Instant};
-use tokio::process::Command;
 
 struct Measured {
     rate: f64,
@@ -21,7 +19,7 @@ pub(crate) async fn run(seconds: u64, rounds: u64) -> Result<String> {
     let mut rows: Vec<(usize, Vec<Measured>)> = [1, 16, 64].map(|clients| (clients, Vec::new())).into();
     let (mut ones, mut many) = (Vec::new(), Vec::new());
     for _ in 0..rounds {
-        let (one, sixty_four) = bare(seconds).await?;
+        let (one, sixty_four) = tokio::task::spawn_blocking(move || crate::bare::run(seconds)).await??;
         ones.push(one);
         many.push(sixty_four);
         for (clients, measured) in &mut rows {
@@ -50,15 +48,6 @@ pub(crate) async fn run(seconds: u64, rounds: u64) -> Result<String> {
         "\nBare loop: {one:.0}/s with one per commit, {sixty_four:.0}/s with 64. Medians of {rounds} rounds of {seconds} s each."
     );
     Ok(report)
-}
-
-async fn bare(seconds: u64) -> Result<(f64, f64)> {
-    let folder = tempfile::tempdir_in(target())?;
-    let program = target().join("release/examples/bare_loop");
-    let output = Command::new(program).arg(seconds.to_string()).arg(folder.path().join("bare.db")).output().await?;
-    let printed: Value = serde_json::from_slice(&output.stdout).context("the bare loop printed no JSON")?;
-    let figure = |name: &str| printed[name].as_f64().context("the bare loop lacks a figure");
-    Ok((figure("one_per_commit")?, figure("sixty_four_per_commit")?))
 }
 
 async fn measure(clients: usize, time: Duration) -> Result<Measured> {

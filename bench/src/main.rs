@@ -2,6 +2,7 @@
 //! for `docs/measurements/`. Usage: `overture-bench compose [SECONDS] [ROUNDS]`, `deliveries [COUNT]`,
 //! `latency [RATE] [SECONDS]`, `rest [STARTS] [SECONDS]`.
 
+mod bare;
 mod client;
 mod compose;
 mod deliveries;

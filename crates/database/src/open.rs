@@ -124,28 +124,19 @@ impl Taken {
         let keys = keys
             .read(
                 tx,
-                "WITH wanted (tenant_id, key) AS (",
-                "(?,?)",
-                ") SELECT r.tenant_id, r.key FROM wanted w CROSS JOIN idempotency_records r \
-                 ON r.tenant_id = w.tenant_id AND r.key = w.key WHERE r.expires_at > {now}",
+                "SELECT i.tenant_id, i.key FROM r CROSS JOIN idempotency_records i ON i.tenant_id = r.c1 AND i.key = r.c2 \
+                 WHERE i.expires_at > {now}",
             )
             .await?;
         let addresses = addresses
             .read(
                 tx,
-                "WITH wanted (tenant_id, kind, canonical) AS (",
-                "(?,?,?)",
-                ") SELECT a.tenant_id, a.kind, a.canonical FROM wanted w CROSS JOIN contact_addresses a \
-                 ON a.tenant_id = w.tenant_id AND a.kind = w.kind AND a.canonical = w.canonical",
+                "SELECT a.tenant_id, a.kind, a.canonical FROM r CROSS JOIN contact_addresses a \
+                 ON a.tenant_id = r.c1 AND a.kind = r.c2 AND a.canonical = r.c3",
             )
             .await?;
         let contacts = contacts
-            .read(
-                tx,
-                "WITH wanted (id, tenant_id) AS (",
-                "(?,?)",
-                ") SELECT c.id, c.version FROM wanted w CROSS JOIN contacts c ON c.id = w.id AND c.tenant_id = w.tenant_id",
-            )
+            .read(tx, "SELECT c.id, c.version FROM r CROSS JOIN contacts c ON c.id = r.c1 AND c.tenant_id = r.c2")
             .await?;
         Ok(Self {
             keys: keys
@@ -224,18 +215,13 @@ async fn write_contacts(tx: &DatabaseTransaction, winners: &[&OpenConversation])
         }
         push_addresses(&mut addresses, opening, opening.contact.id());
     }
-    contacts.change(tx, "INSERT INTO contacts (id, tenant_id, name, version, created_at)", "(?,?,?,1,?)", "").await?;
+    let sql = "INSERT INTO contacts (id, tenant_id, name, version, created_at) SELECT c1, c2, c3, 1, c4 FROM r WHERE c1 IS NOT NULL";
+    contacts.change(tx, sql).await?;
     // The first address of its kind is the contact's primary one.
-    addresses
-        .change(
-            tx,
-            "WITH added (tenant_id, kind, canonical, display, contact_id, first, created_at) AS (",
-            "(?,?,?,?,?,?,?)",
-            ") INSERT INTO contact_addresses (tenant_id, kind, canonical, display, contact_id, is_primary, created_at) \
-             SELECT tenant_id, kind, canonical, display, contact_id, first AND NOT EXISTS \
-             (SELECT 1 FROM contact_addresses o WHERE o.contact_id = added.contact_id AND o.kind = added.kind), created_at FROM added",
-        )
-        .await
+    let sql = "INSERT INTO contact_addresses (tenant_id, kind, canonical, display, contact_id, is_primary, created_at) \
+               SELECT c1, c2, c3, c4, c5, c6 AND NOT EXISTS \
+               (SELECT 1 FROM contact_addresses o WHERE o.contact_id = r.c5 AND o.kind = r.c2), c7 FROM r WHERE c1 IS NOT NULL";
+    addresses.change(tx, sql).await
 }
 
 fn push_addresses(rows: &mut Rows, opening: &OpenConversation, contact: ContactId) {
@@ -275,10 +261,11 @@ async fn write_conversations(tx: &DatabaseTransaction, winners: &[&OpenConversat
             millis(opening.created_at),
         ]);
     }
-    let head = "INSERT INTO conversations (id, tenant_id, workspace_id, channel_id, contact_id, status, human_managed, subject, \
-                last_message_preview, last_message_at, recipient_kind, recipient_canonical, recipient_display, recipient_name, \
-                version, created_at, updated_at)";
-    rows.change(tx, head, "(?,?,?,?,?,?,1,?,?,?,?,?,?,?,1,?,?)", "").await
+    let sql = "INSERT INTO conversations (id, tenant_id, workspace_id, channel_id, contact_id, status, human_managed, subject, \
+               last_message_preview, last_message_at, recipient_kind, recipient_canonical, recipient_display, recipient_name, \
+               version, created_at, updated_at) \
+               SELECT c1, c2, c3, c4, c5, c6, 1, c7, c8, c9, c10, c11, c12, c13, 1, c14, c15 FROM r WHERE c1 IS NOT NULL";
+    rows.change(tx, sql).await
 }
 
 async fn write_messages(tx: &DatabaseTransaction, winners: &[&OpenConversation]) -> Result<(), DbErr> {
@@ -302,9 +289,10 @@ async fn write_messages(tx: &DatabaseTransaction, winners: &[&OpenConversation])
             millis(opening.created_at),
         ]);
     }
-    let head = "INSERT INTO messages (id, conversation_id, direction, author_key_id, author_agent_id, author_agent_name, content, status, \
-                provider_message_id, attempts, unclear, next_attempt_at, deliver_by, created_at)";
-    rows.change(tx, head, "(?,?,?,?,?,?,?,?,?,0,0,{now},{now}+?,?)", "").await
+    let sql = "INSERT INTO messages (id, conversation_id, direction, author_key_id, author_agent_id, author_agent_name, content, status, \
+               provider_message_id, attempts, unclear, next_attempt_at, deliver_by, created_at) \
+               SELECT c1, c2, c3, c4, c5, c6, c7, c8, c9, 0, 0, {now}, {now} + c10, c11 FROM r WHERE c1 IS NOT NULL";
+    rows.change(tx, sql).await
 }
 
 async fn write_wakeups(tx: &DatabaseTransaction, winners: &[&OpenConversation]) -> Result<(), DbErr> {
@@ -317,8 +305,9 @@ async fn write_wakeups(tx: &DatabaseTransaction, winners: &[&OpenConversation]) 
             i64::try_from(opening.claimed_for.as_millis()).unwrap_or(i64::MAX).into(),
         ]);
     }
-    let head = "INSERT INTO wakeups (conversation_id, workspace_id, generation, due_at, claimed_until, tries)";
-    rows.change(tx, head, "(?,?,?,{now},{now}+?,0)", "").await
+    let sql = "INSERT INTO wakeups (conversation_id, workspace_id, generation, due_at, claimed_until, tries) \
+               SELECT c1, c2, c3, {now}, {now} + c4, 0 FROM r WHERE c1 IS NOT NULL";
+    rows.change(tx, sql).await
 }
 
 async fn write_idempotency_records(tx: &DatabaseTransaction, winners: &[&OpenConversation]) -> Result<(), DbErr> {
@@ -335,9 +324,10 @@ async fn write_idempotency_records(tx: &DatabaseTransaction, winners: &[&OpenCon
             ]);
         }
     }
-    let head = "INSERT INTO idempotency_records (tenant_id, key, body, conversation_id, notices, expires_at)";
     // What is in the way has expired, or its key would have been taken.
-    let tail = "ON CONFLICT (tenant_id, key) DO UPDATE SET body = excluded.body, conversation_id = excluded.conversation_id, \
-                notices = excluded.notices, expires_at = excluded.expires_at";
-    rows.change(tx, head, "(?,?,?,?,?,{now}+?)", tail).await
+    let sql = "INSERT INTO idempotency_records (tenant_id, key, body, conversation_id, notices, expires_at) \
+               SELECT c1, c2, c3, c4, c5, {now} + c6 FROM r WHERE c1 IS NOT NULL \
+               ON CONFLICT (tenant_id, key) DO UPDATE SET body = excluded.body, conversation_id = excluded.conversation_id, \
+               notices = excluded.notices, expires_at = excluded.expires_at";
+    rows.change(tx, sql).await
 }

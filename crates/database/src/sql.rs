@@ -38,14 +38,14 @@ pub(crate) async fn change(
     Ok(db.execute_raw(statement(sql, values)).await?.rows_affected())
 }
 
-/// Many rows of values, for statements over sets. Runs in groups of powers of two, so that few statements are ever
-/// prepared and a set of n rows takes at most log2(n) + 1 of them.
+/// Many rows of values, for statements over sets. A set is padded with empty rows to a power of two, so that it takes one
+/// statement and few statements are ever prepared: on SQLite the way to the connection's thread costs more than a row.
 pub(crate) struct Rows {
     columns: usize,
     values: Vec<Value>,
 }
 
-/// The largest group: 64 rows of 22 columns stay far below SQLite's limit of 32,766 parameters.
+/// The largest set of one statement: 64 rows of 15 columns stay far below SQLite's limit of 32,766 parameters.
 const LARGEST: usize = 64;
 
 impl Rows {
@@ -58,57 +58,39 @@ impl Rows {
         self.values.extend(row);
     }
 
-    /// Runs `{head} VALUES (…), (…) {tail}` over all rows, group by group. `row` is one row's placeholders.
-    pub(crate) async fn change(
-        self,
-        db: &impl ConnectionTrait,
-        head: &str,
-        row: &str,
-        tail: &str,
-    ) -> Result<(), DbErr> {
-        for (sql, values) in self.groups(head, row, tail) {
+    /// Runs a statement that finds the rows as `r (c1, c2, …)`. Empty rows have no `c1`: it must leave those out.
+    pub(crate) async fn change(self, db: &impl ConnectionTrait, sql: &str) -> Result<(), DbErr> {
+        for (sql, values) in self.statements(sql) {
             db.execute_raw(statement(&sql, values)).await?;
         }
         Ok(())
     }
 
-    /// Reads with the rows as a set, group by group.
-    pub(crate) async fn read(
-        self,
-        db: &impl ConnectionTrait,
-        head: &str,
-        row: &str,
-        tail: &str,
-    ) -> Result<Vec<QueryResult>, DbErr> {
+    /// Reads with a statement that finds the rows as `r (c1, c2, …)`.
+    pub(crate) async fn read(self, db: &impl ConnectionTrait, sql: &str) -> Result<Vec<QueryResult>, DbErr> {
         let mut found = Vec::new();
-        for (sql, values) in self.groups(head, row, tail) {
+        for (sql, values) in self.statements(sql) {
             found.extend(db.query_all_raw(statement(&sql, values)).await?);
         }
         Ok(found)
     }
 
-    fn groups(self, head: &str, row: &str, tail: &str) -> Vec<(String, Vec<Value>)> {
-        debug_assert_eq!(row.matches('?').count(), self.columns, "every value has its placeholder");
-        let mut left = self.values.len().checked_div(self.columns).unwrap_or(0);
-        let mut values = self.values.into_iter();
-        let mut groups = Vec::new();
-        while left > 0 {
-            let size = if left >= LARGEST { LARGEST } else { 1 << left.ilog2() };
-            let mut sql = String::with_capacity(head.len() + tail.len() + size * (row.len() + 1) + 16);
-            sql.push_str(head);
-            sql.push_str(" VALUES ");
-            for index in 0..size {
-                if index > 0 {
-                    sql.push(',');
-                }
-                sql.push_str(row);
-            }
-            sql.push(' ');
-            sql.push_str(tail);
-            groups.push((sql, values.by_ref().take(size * self.columns).collect()));
-            left -= size;
+    fn statements(self, sql: &str) -> Vec<(String, Vec<Value>)> {
+        let names: Vec<String> = (1..=self.columns).map(|number| format!("c{number}")).collect();
+        let row = format!("({})", vec!["?"; self.columns].join(","));
+        let mut statements = Vec::new();
+        let mut values = self.values.into_iter().peekable();
+        while values.peek().is_some() {
+            let mut set: Vec<Value> = values.by_ref().take(LARGEST * self.columns).collect();
+            let size = (set.len() / self.columns).next_power_of_two();
+            // What type an empty value would have does not matter: it is written nowhere.
+            set.resize(size * self.columns, Value::BigInt(None));
+            statements.push((
+                format!("WITH r ({}) AS (VALUES {}) {sql}", names.join(","), vec![row.as_str(); size].join(",")),
+                set,
+            ));
         }
-        groups
+        statements
     }
 }
 
@@ -117,19 +99,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn seventy_rows_make_groups_of_sixty_four_four_and_two() {
+    fn a_set_is_one_statement_padded_to_a_power_of_two_and_at_most_sixty_four() {
         let mut rows = Rows::new(1);
-        for n in 0..70_i64 {
+        for n in 0..67_i64 {
             rows.push([n.into()]);
         }
-        let groups = rows.groups("INSERT INTO t (n)", "(?)", "");
-        assert_eq!(groups.iter().map(|(_, values)| values.len()).collect::<Vec<_>>(), [64, 4, 2]);
-        assert_eq!(groups[2].0, "INSERT INTO t (n) VALUES (?),(?) ");
-        assert_eq!(groups[2].1[1], Value::from(69_i64));
+        let statements = rows.statements("SELECT c1 FROM r");
+        assert_eq!(statements.iter().map(|(_, values)| values.len()).collect::<Vec<_>>(), [64, 4]);
+        assert_eq!(statements[1].0, "WITH r (c1) AS (VALUES (?),(?),(?),(?)) SELECT c1 FROM r");
+        assert_eq!(statements[1].1[2..], [Value::from(66_i64), Value::BigInt(None)]);
     }
 
     #[test]
     fn no_rows_make_no_statement() {
-        assert!(Rows::new(3).groups("x", "(?,?,?)", "").is_empty());
+        assert!(Rows::new(3).statements("x").is_empty());
     }
 }

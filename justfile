@@ -25,10 +25,11 @@ deny:
 
 # Composes per second and latencies beside a bare loop of the same rows; writes docs/measurements/compose.md.
 bench *ARGS:
-    cargo build --release -p overture -p overture-bench
+    cargo build --release -p overture
+    cargo build --release --manifest-path bench/Cargo.toml --target-dir target
     target/release/overture-bench {{ARGS}}
 
 # The same tests with large numbers: `just soak crashes`, `just soak drain`.
-soak NAME:
+soak *ARGS:
     cargo build -p overture
-    cargo run -p overture-tests --bin soak -- {{NAME}}
+    cargo run -p overture-tests --bin soak -- {{ARGS}}

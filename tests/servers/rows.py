@@ -1,8 +1,11 @@
 """Reads rows of a SQLite file that may be in use: rows.py FILE SQL prints a JSON array of objects. Ids come as UUIDs."""
 
 import json
+import os
+import shutil
 import sqlite3
 import sys
+import tempfile
 import uuid
 
 
@@ -13,7 +16,15 @@ def plain(value):
 
 
 file, sql = sys.argv[1:]
-database = sqlite3.connect(f"file:{file}?mode=ro", uri=True, timeout=30)
+if file.startswith("/proc/"):
+    # SQLite would resolve the way into another process's mounts back to our own: a copy is read instead.
+    folder = tempfile.mkdtemp()
+    for suffix in ("", "-wal"):
+        if os.path.exists(file + suffix):
+            shutil.copy(file + suffix, os.path.join(folder, "copy.db" + suffix))
+    file = os.path.join(folder, "copy.db")
+mode = "rw" if file.endswith("copy.db") else "ro"
+database = sqlite3.connect(f"file:{file}?mode={mode}", uri=True, timeout=30)
 cursor = database.execute(sql)
 names = [column[0] for column in cursor.description]
 print(json.dumps([dict(zip(names, map(plain, row))) for row in cursor]))

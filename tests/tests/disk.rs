@@ -209,7 +209,9 @@ async fn without_room_on_the_disk_composes_are_503_and_with_room_again_they_work
     scarce.give_back().unwrap();
     composer.until(200, &mut conversations).await.unwrap();
     for _ in 0..20 {
-        assert_eq!(composer.compose().await.unwrap().status, 200);
+        let answer = composer.compose().await.unwrap();
+        assert_eq!(answer.status, 200);
+        conversations.push(answer.conversation().unwrap().to_owned());
     }
     all_and_only_these_are_there(&composer, &scarce.database(&installation), &conversations).await.unwrap();
     healthy(&client, "/readyz").await.unwrap();

@@ -21,12 +21,15 @@ pub(crate) fn store_error(error: &DbErr) -> StoreError {
 pub(crate) fn may_be_stored(error: &DbErr) -> bool {
     /// SQLITE_IOERR and its kinds.
     const IOERR: i32 = 10;
+    /// SQLITE_IOERR_WRITE: what could not be written is no whole commit.
+    const IOERR_WRITE: i32 = 778;
     match error {
         DbErr::Exec(RuntimeErr::SqlxError(error)) | DbErr::Query(RuntimeErr::SqlxError(error)) => {
             match error.as_ref() {
-                sqlx::Error::Database(error) => {
-                    error.code().and_then(|code| code.parse::<i32>().ok()).is_none_or(|code| code & 0xff == IOERR)
-                }
+                sqlx::Error::Database(error) => error
+                    .code()
+                    .and_then(|code| code.parse::<i32>().ok())
+                    .is_none_or(|code| code & 0xff == IOERR && code != IOERR_WRITE),
                 _ => true,
             }
         }

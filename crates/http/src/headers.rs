@@ -48,17 +48,14 @@ pub(crate) fn idempotency_key(headers: &HeaderMap) -> Result<Option<IdempotencyK
 mod tests {
     use super::*;
     use actix_web::http::header::HeaderValue;
-    use overture_domain::ports::MockIdGenerator;
-    use uuid::Uuid;
+    use overture_testkit::SequentialIds;
 
     fn id_for(sent: Option<&[u8]>) -> String {
         let mut headers = HeaderMap::new();
         if let Some(sent) = sent {
             headers.insert(REQUEST_ID, HeaderValue::from_bytes(sent).unwrap());
         }
-        let mut ids = MockIdGenerator::new();
-        ids.expect_uuid().returning(|| Uuid::from_u128(9));
-        request_id(&headers, &ids)
+        request_id(&headers, &SequentialIds::new())
     }
 
     #[test]
@@ -69,7 +66,7 @@ mod tests {
 
     #[test]
     fn any_other_request_id_is_replaced_by_a_new_one() {
-        let new = Uuid::from_u128(9).to_string();
+        let new = SequentialIds::new().uuid().to_string();
         for sent in [None, Some(&b""[..]), Some(&[b'x'; 65]), Some("né".as_bytes()), Some(b"a\tb")] {
             assert_eq!(id_for(sent), new, "{sent:?}");
         }

@@ -81,7 +81,7 @@ fn refused(error: &clap::Error) -> ExitCode {
 }
 
 fn told(printer: Printer, failure: &Failure) -> ExitCode {
-    eprintln!("{failure}");
+    telemetry::tell(&failure.to_string());
     if printer.is_json() {
         printer.answer(&Answer::new(failure.json(), ""));
     }
@@ -92,10 +92,10 @@ fn told(printer: Printer, failure: &Failure) -> ExitCode {
 fn warn_of_misspelt(environment: &[(String, String)]) {
     for (name, _) in environment {
         if let Some(key) = config::meant_by_variable(name) {
-            eprintln!(
-                "{name} is not read: sections are separated by two underscores. Did you mean {}?",
-                config::variable(key.name)
-            );
+            let meant = config::variable(key.name);
+            telemetry::tell(&format!(
+                "{name} is not read: sections are separated by two underscores. Did you mean {meant}?"
+            ));
         }
     }
 }

@@ -5,7 +5,7 @@ use crate::config::LogFormat;
 use crate::config::Settings;
 use anyhow::Context as _;
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
-use std::io::{IsTerminal, stderr};
+use std::io::{IsTerminal, Write, stderr};
 use tracing_subscriber::EnvFilter;
 
 /// Bounds of the histograms of durations, in seconds.
@@ -21,7 +21,7 @@ pub(crate) fn log(settings: &Settings, level: Option<&str>) {
         LogFormat::Pretty => true,
         LogFormat::Json => false,
     };
-    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(stderr);
+    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(stderr).log_internal_errors(false);
     // An error here means that logging was started before, which is as good.
     let _ = if pretty {
         lines.with_ansi(terminal).try_init()
@@ -38,6 +38,11 @@ fn directives(level: &str) -> String {
     }
 }
 
+/// Tells a person on standard error. Where that cannot be written, nobody is left to be told.
+pub(crate) fn tell(text: &str) {
+    let _ = writeln!(stderr(), "{text}");
+}
+
 /// Logs where a panic was, in place of what the language prints: its message may hold what a person wrote.
 pub(crate) fn tell_panics() {
     std::panic::set_hook(Box::new(|panic| {
@@ -45,7 +50,7 @@ pub(crate) fn tell_panics() {
         if tracing::dispatcher::has_been_set() {
             tracing::error!(place, "a task panicked: this is a bug in Overture");
         } else {
-            eprintln!("Overture stumbled over a bug of its own at {place}.");
+            tell(&format!("Overture stumbled over a bug of its own at {place}."));
         }
     }));
 }

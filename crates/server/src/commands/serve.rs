@@ -156,9 +156,9 @@ async fn warn_without_key(database: &Database) -> Result<(), Failure> {
             return Ok(());
         }
     }
-    eprintln!(
+    crate::telemetry::tell(
         "There is no API key that works, so every request will be answered 401. `overture init` makes a demo tenant with a key; \
-         for a tenant that is there: overture key create --name TEXT --scopes conversations:read,conversations:write"
+         for a tenant that is there: overture key create --name TEXT --scopes conversations:read,conversations:write",
     );
     Ok(())
 }

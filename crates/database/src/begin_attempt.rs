@@ -14,14 +14,20 @@ use sea_orm::{DatabaseTransaction, DbErr};
 use std::time::Duration;
 use uuid::Uuid;
 
-/// How long a message that waits for its channel waits before it looks again by itself: between this and twice this, by
-/// its id, so that thousands do not look in one instant. When the channel recovers, all that wait for it are woken.
+/// How long a message of a channel that is switched off waits before it looks again by itself; switching on wakes it.
 const LOOK_AGAIN: Duration = Duration::from_secs(5 * 60);
+/// Messages that wait for a channel in `error` look again from its next probe on, one after the other at about this
+/// distance: somebody probes soon whoever gave up, and a hundred thousand do not look in one instant.
+const DISTANCE: Duration = Duration::from_millis(300);
+/// So many are told apart; more share the time.
+const MOST_APART: i64 = 1_000;
 
 /// The message, its channel and its recipient, as the database sees them now.
 const LOOK: &str = "SELECT m.id AS id, m.conversation_id, m.status AS status, m.attempts, m.lease_until, m.next_attempt_at, m.deliver_by, m.content, \
     m.provider_message_id, m.created_at, v.channel_id, v.subject, v.recipient_kind, v.recipient_canonical, v.recipient_display, \
-    v.recipient_name, ch.kind, ch.state, ch.enabled, ch.probe_at, {now} AS now \
+    v.recipient_name, ch.kind, ch.state, ch.enabled, ch.probe_at, {now} AS now, \
+    CASE ch.state WHEN 'error' THEN \
+    (SELECT count(*) FROM (SELECT 1 FROM messages q WHERE q.status = 'queued' LIMIT 1000)) ELSE 0 END AS waiting \
     FROM messages m JOIN conversations v ON v.id = m.conversation_id JOIN channels ch ON ch.id = v.channel_id WHERE m.id = ?";
 
 /// Prolongs the lease of a message's current attempt, and with it the time in which nobody else probes its channel.
@@ -84,7 +90,8 @@ struct Seen {
     state: ChannelState,
     enabled: bool,
     probe_at: Option<Timestamp>,
-    look_again_in: Duration,
+    /// How long after the next probe it looks again, if it is not the one that probes.
+    apart: Duration,
     now: Timestamp,
 }
 
@@ -104,7 +111,7 @@ impl Seen {
             state: row.parsed("state", ChannelState::parse)?,
             enabled: row.get("enabled")?,
             probe_at: row.time_opt("probe_at")?,
-            look_again_in: LOOK_AGAIN + LOOK_AGAIN.mul_f64(f64::from(row.get::<Uuid>("id")?.as_bytes()[15]) / 256.0),
+            apart: apart(row.get("id")?, row.get::<i64>("waiting")?),
             now: row.time("now")?,
         })
     }
@@ -127,17 +134,23 @@ impl Seen {
             return wait(Begun::NotDue { in_: self.next_attempt_at.since(self.now) });
         }
         if !self.enabled || self.state == ChannelState::Unverified {
-            return wait(Begun::ChannelWaits { look_again_in: self.look_again_in });
+            return wait(Begun::ChannelWaits { look_again_in: LOOK_AGAIN });
         }
         match (self.state, self.probe_at) {
             (ChannelState::Error, Some(at)) if at > self.now => {
-                // Who met the fault looks when a probe may go; who only waits for the channel leaves that to them.
-                let look_again_in = if self.attempts > 0 { at.since(self.now) } else { self.look_again_in };
-                wait(Begun::ChannelWaits { look_again_in })
+                // Who met the fault looks when a probe may go, the others after them.
+                let apart = if self.attempts > 0 { Duration::ZERO } else { self.apart };
+                wait(Begun::ChannelWaits { look_again_in: at.since(self.now) + apart })
             }
             (state, _) => Judgement::Begin { probes: state == ChannelState::Error },
         }
     }
+}
+
+/// A distance by the message's id, up to what so many that wait need.
+fn apart(message: Uuid, waiting: i64) -> Duration {
+    let share = f64::from(message.as_bytes()[15]) / 256.0;
+    DISTANCE.mul_f64(waiting.clamp(1, MOST_APART) as f64 * share)
 }
 
 fn outgoing(row: &Row<'_>, message_id: MessageId) -> Result<Outgoing, StoreError> {

@@ -4,7 +4,7 @@
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Arg, ArgAction, Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use overture_domain::entities::{ChannelKind, Scope, Transport};
-use overture_domain::ids::{ApiKeyId, MessageId, TenantId, WorkspaceId};
+use overture_domain::ids::{ApiKeyId, ChannelId, MessageId, TenantId, WorkspaceId};
 use overture_domain::time::Timestamp;
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -131,6 +131,11 @@ pub(crate) enum WorkspaceCommand {
     },
 }
 
+/// This program as it was called, such as `target/debug/overture`: what a person can paste.
+pub(crate) fn program() -> String {
+    std::env::args().next().filter(|name| !name.is_empty()).unwrap_or_else(|| "overture".into())
+}
+
 #[derive(Debug, Clone, Subcommand)]
 pub(crate) enum ChannelCommand {
     /// Make a channel.
@@ -143,6 +148,19 @@ pub(crate) enum ChannelCommand {
         #[command(flatten)]
         of: OfTenant,
     },
+    /// Switch a channel on; what waited for it leaves.
+    Enable(WhichChannel),
+    /// Switch a channel off: composes through it are refused, and what waits for it goes on waiting within its time.
+    Disable(WhichChannel),
+}
+
+#[derive(Debug, Clone, Args)]
+pub(crate) struct WhichChannel {
+    /// The channel's id, from `channel list`.
+    #[arg(value_name = "ID", value_parser = parser("a UUID", ChannelId::parse))]
+    pub(crate) id: ChannelId,
+    #[command(flatten)]
+    pub(crate) of: OfTenant,
 }
 
 #[derive(Debug, Clone, Args)]

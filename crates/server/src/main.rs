@@ -73,8 +73,11 @@ fn refused(error: &clap::Error) -> ExitCode {
         return ExitCode::SUCCESS;
     }
     if std::env::args_os().any(|argument| argument == "--json") {
-        let first = error.to_string();
-        let sentence = first.lines().next().unwrap_or_default().trim_start_matches("error: ").to_owned();
+        let text = error.to_string();
+        // What it says before the usage: the sentence and the arguments it is about.
+        let said =
+            text.lines().map(str::trim).take_while(|line| !line.starts_with("Usage:")).filter(|line| !line.is_empty());
+        let sentence = said.collect::<Vec<_>>().join(" ").trim_start_matches("error: ").to_owned();
         Printer::new(true).answer(&Answer::new(Failure::usage(sentence).json(), ""));
     }
     ExitCode::from(2)

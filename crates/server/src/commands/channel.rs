@@ -1,7 +1,7 @@
-//! `overture channel add|list`.
+//! `overture channel add|list|enable|disable`.
 
 use super::{Context, readable, the_tenant};
-use crate::cli::{ChannelArgs, ChannelCommand, OfTenant};
+use crate::cli::{ChannelArgs, ChannelCommand, OfTenant, WhichChannel};
 use crate::failure::Failure;
 use crate::maker::{Maker, NewChannel};
 use crate::printer::{Answer, table};
@@ -16,6 +16,8 @@ pub(super) async fn run(context: &Context, command: ChannelCommand) -> Result<An
     match command {
         ChannelCommand::Add(arguments) => add(context, &arguments).await,
         ChannelCommand::List { workspace, of } => list(&context.open().await?, workspace, of).await,
+        ChannelCommand::Enable(which) => switch(&context.open().await?, which, true).await,
+        ChannelCommand::Disable(which) => switch(&context.open().await?, which, false).await,
     }
 }
 
@@ -33,6 +35,17 @@ async fn add(context: &Context, arguments: &ChannelArgs) -> Result<Answer, Failu
     };
     let id = Maker::on(&database).channel(new).await?;
     Ok(Answer::new(json!({ "channelId": id.to_string() }), id.to_string()))
+}
+
+async fn switch(database: &Database, which: WhichChannel, enabled: bool) -> Result<Answer, Failure> {
+    let WhichChannel { id, of } = which;
+    for tenant in readable(database, of).await? {
+        if database.set_enabled(tenant, id, enabled).await? {
+            let text = format!("{id} is switched {}.", if enabled { "on" } else { "off" });
+            return Ok(Answer::new(json!({ "channelId": id.to_string(), "enabled": enabled }), text));
+        }
+    }
+    Err(Failure::new(format!("There is no channel {id}")).remedy("`overture channel list` shows those there are."))
 }
 
 /// Whose workspace it is.

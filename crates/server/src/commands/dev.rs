@@ -83,7 +83,10 @@ fn text(samples: &Samples<'_>, outbox: &Path) -> String {
         "What was delivered lies in {}: an .eml file per email, a .json file per SMS or WhatsApp message.",
         outbox.display()
     ));
-    lines.push("How it went: overture message list. A real email to yourself: overture try --to ADDRESS --smtp smtp://USER@HOST:587".into());
+    let program = crate::cli::program();
+    lines.push(format!(
+        "How it went: {program} message list. A real email to yourself: {program} try --to ADDRESS --smtp smtp://USER@HOST:587"
+    ));
     lines.push("Ctrl-C stops.".into());
     lines.join("\n")
 }

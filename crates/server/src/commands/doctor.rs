@@ -252,25 +252,28 @@ async fn channel(database: &Database, channel: &Channel, guard: EgressGuard) -> 
         return fail("channel", format!("{named}: its secrets cannot be read with this secrets key"), remedy);
     };
     let reached = match connection {
-        Some(connection) => reach(&connection, guard).await,
-        None => Ok(()),
+        Some(connection) if channel.enabled => reach(&connection, guard).await,
+        _ => Ok(()),
     };
+    let replace = format!(
+        "Its messages wait. If its settings are wrong: `overture channel disable {}`, and `overture channel add` with the right ones.",
+        channel.id
+    );
     if let Err(reason) = reached {
-        let remedy = "Check host and port of the channel and the network of this machine; its messages wait meanwhile.";
-        return fail("channel", format!("{named}: its server cannot be reached: {reason}"), remedy);
+        return fail("channel", format!("{named}: its server cannot be reached: {reason}"), replace);
     }
     match (channel.enabled, channel.state, &channel.fault) {
-        (false, _, _) => warn("channel", format!("{named} is switched off"), "Composes through it are refused."),
+        (false, _, _) => {
+            let remedy =
+                format!("Composes through it are refused; `overture channel enable {}` switches it on.", channel.id);
+            warn("channel", format!("{named} is switched off"), remedy)
+        }
         (true, ChannelState::Error, Some(fault)) => fail(
             "channel",
             format!("{named} is in error since {}: {}: {}", fault.since, fault.code, fault.text.trim_end_matches('.')),
-            "Its messages wait; add it anew with the right settings: overture channel add",
+            replace,
         ),
-        (true, ChannelState::Error, None) => fail(
-            "channel",
-            format!("{named} is in error"),
-            "Its messages wait; add it anew with the right settings: overture channel add",
-        ),
+        (true, ChannelState::Error, None) => fail("channel", format!("{named} is in error"), &replace),
         (true, ChannelState::Unverified, _) => {
             warn("channel", format!("{named} is not verified"), "Composes through it are refused.")
         }

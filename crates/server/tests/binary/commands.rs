@@ -187,7 +187,8 @@ fn a_command_that_fails_says_so_in_its_one_json_object_too() {
     assert!(only_line(&text(&output.stdout))["error"].as_str().unwrap().contains("no database"));
     let output = installation.run(&["key", "create", "--json"]);
     assert_eq!(output.status.code(), Some(2));
-    assert!(only_line(&text(&output.stdout))["error"].is_string());
+    let error = only_line(&text(&output.stdout))["error"].as_str().unwrap().to_owned();
+    assert!(error.contains("required arguments") && error.contains("--name") && error.contains("--scopes"), "{error}");
 }
 
 #[test]
@@ -212,4 +213,22 @@ fn a_message_nobody_knows_is_a_failure_that_says_where_to_look() {
     installation.json(&["init"]);
     let (code, told) = installation.refusal(&["message", "show", "0197a1b2-0000-7000-8000-000000000001"]);
     assert!(code == 1 && told.contains("message list"), "{told}");
+}
+
+#[test]
+fn a_channel_is_switched_off_and_on_again() {
+    let installation = Installation::new();
+    let channel = installation.json(&["init"])["channels"]["sms"].as_str().unwrap().to_owned();
+    let state = || {
+        let items = installation.json(&["channel", "list"])["items"].as_array().unwrap().clone();
+        items.into_iter().find(|item| item["id"] == channel.as_str()).unwrap()["enabled"].clone()
+    };
+    for enabled in [false, true] {
+        let word = if enabled { "enable" } else { "disable" };
+        let answer = installation.json(&["channel", word, &channel]);
+        assert_eq!(answer, json!({ "channelId": channel, "enabled": enabled }));
+        assert_eq!(state(), enabled);
+    }
+    let (code, told) = installation.refusal(&["channel", "disable", "0197a1b2-0000-7000-8000-000000000001"]);
+    assert!(code == 1 && told.contains("channel list"), "{told}");
 }

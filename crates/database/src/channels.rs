@@ -2,8 +2,9 @@
 
 use crate::Database;
 use crate::error::store_error;
-use crate::rows::{Row, corrupt, millis};
-use crate::sql::{all, change, one};
+use crate::gathering::Answers;
+use crate::rows::{Row, by_number, corrupt, millis};
+use crate::sql::{Rows, all, change, one};
 use crate::wakeups::wake_waiting;
 use async_trait::async_trait;
 use overture_domain::entities::{
@@ -11,7 +12,8 @@ use overture_domain::entities::{
 };
 use overture_domain::ids::{ChannelId, TenantId, Version, WorkspaceId};
 use overture_domain::ports::{ChannelRepo, KnownPlace, StoreError};
-use sea_orm::QueryResult;
+use sea_orm::{DatabaseConnection, QueryResult};
+use std::collections::HashMap;
 use uuid::Uuid;
 
 /// The columns of a channel `c`, under the names that `channel` reads.
@@ -27,16 +29,7 @@ impl ChannelRepo for Database {
         channel: Option<ChannelId>,
     ) -> Result<KnownPlace, StoreError> {
         let Some(workspace) = workspace else { return Ok(KnownPlace::default()) };
-        let sql = format!(
-            "SELECT {COLUMNS} FROM workspaces w LEFT JOIN channels c ON c.id = ? AND c.workspace_id = w.id AND c.tenant_id = w.tenant_id \
-             WHERE w.id = ? AND w.tenant_id = ?"
-        );
-        let values = [channel.map(|id| id.as_uuid()).into(), workspace.as_uuid().into(), tenant.as_uuid().into()];
-        let Some(row) = one(&self.readers, &sql, values).await.map_err(|error| store_error(&error))? else {
-            return Ok(KnownPlace::default());
-        };
-        let found: Option<Uuid> = Row::of("channels", &row).get("id")?;
-        Ok(KnownPlace { workspace_exists: true, channel: found.map(|_| read_channel(&row)).transpose()? })
+        self.asking.places.ask((tenant, workspace, channel)).await
     }
 
     async fn connection(&self, channel: ChannelId) -> Result<Option<ChannelConnection>, StoreError> {
@@ -123,6 +116,42 @@ impl ChannelRepo for Database {
             })
             .await
     }
+}
+
+/// Looks for many requests' places at once; equal ones are looked for once.
+pub(crate) fn look(
+    db: &DatabaseConnection,
+    questions: Vec<(TenantId, WorkspaceId, Option<ChannelId>)>,
+) -> Answers<KnownPlace> {
+    let db = db.clone();
+    Box::pin(async move {
+        let mut numbers = HashMap::new();
+        let mut rows = Rows::new(4);
+        for (tenant, workspace, channel) in &questions {
+            let next = numbers.len();
+            let number = *numbers.entry((*tenant, *workspace, *channel)).or_insert(next);
+            if number == next {
+                rows.push([
+                    i64::try_from(number).unwrap_or(i64::MAX).into(),
+                    tenant.as_uuid().into(),
+                    workspace.as_uuid().into(),
+                    channel.map(|id| id.as_uuid()).into(),
+                ]);
+            }
+        }
+        let sql = format!(
+            "SELECT r.c1 AS number, {COLUMNS} FROM r CROSS JOIN workspaces w ON w.id = r.c3 AND w.tenant_id = r.c2 \
+             LEFT JOIN channels c ON c.id = r.c4 AND c.workspace_id = w.id AND c.tenant_id = w.tenant_id"
+        );
+        let found = by_number(rows.read(&db, &sql).await?, numbers.len())?;
+        Ok(questions.iter().map(|question| known_place(&found[numbers[question]])).collect())
+    })
+}
+
+fn known_place(rows: &[QueryResult]) -> Result<KnownPlace, StoreError> {
+    let Some(row) = rows.first() else { return Ok(KnownPlace::default()) };
+    let found: Option<Uuid> = Row::of("channels", row).get("id")?;
+    Ok(KnownPlace { workspace_exists: true, channel: found.map(|_| read_channel(row)).transpose()? })
 }
 
 fn read_channel(row: &QueryResult) -> Result<Channel, StoreError> {

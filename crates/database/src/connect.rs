@@ -2,7 +2,7 @@
 
 use crate::migrations::Migrator;
 use crate::writer::Writer;
-use crate::{Database, KeyCache, Seal};
+use crate::{Asking, Database, KeyCache, Seal};
 use sea_orm::sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sea_orm::sqlx::{ConnectOptions as _, Connection as _};
 use sea_orm::{DatabaseConnection, SqlxSqliteConnector};
@@ -72,12 +72,14 @@ impl Database {
         let writing = pool(connect.clone(), 1, 1).await?;
         let readers = pool(connect, options.readers.max(1), 1).await?;
         let writer = Writer::start(writing.clone(), readers.clone());
+        let asking = Asking::start(&readers);
         Ok(Self {
             readers,
             writing,
             writer,
             seal: Seal::new(&options.secrets_key),
             keys: Arc::new(KeyCache::default()),
+            asking,
         })
     }
 

@@ -3,10 +3,11 @@
 use crate::Database;
 use crate::contacts::stored_name;
 use crate::error::store_error;
+use crate::gathering::Answers;
 use crate::messages::{self, read_details, read_message};
 use crate::open::OpenMember;
-use crate::rows::Row;
-use crate::sql::{all, one};
+use crate::rows::{Row, by_number};
+use crate::sql::{Rows, all, one};
 use crate::writer::lost;
 use async_trait::async_trait;
 use overture_domain::Notice;
@@ -17,7 +18,7 @@ use overture_domain::ports::{
     StoreError,
 };
 use overture_domain::values::{EmailAddress, PhoneNumber, Subject};
-use sea_orm::QueryResult;
+use sea_orm::{DatabaseConnection, QueryResult};
 use uuid::Uuid;
 
 #[async_trait]
@@ -29,18 +30,7 @@ impl ConversationRepo for Database {
     }
 
     async fn earlier(&self, tenant: TenantId, key: &KeyedHash) -> Result<Option<EarlierRequest>, StoreError> {
-        let sql = "SELECT conversation_id AS id, body, notices FROM idempotency_records WHERE tenant_id = ? AND key = ? AND expires_at > {now}";
-        let values = [tenant.as_uuid().into(), key.0.to_vec().into()];
-        let Some(row) = one(&self.readers, sql, values).await.map_err(|error| store_error(&error))? else {
-            return Ok(None);
-        };
-        let row = Row::of("idempotency_records", &row);
-        let body = row.get::<Vec<u8>>("body")?.try_into().map_err(|_| row.corrupt("body"))?;
-        Ok(Some(EarlierRequest {
-            body: KeyedHash(body),
-            conversation_id: ConversationId::from_uuid(row.get("id")?),
-            notices: row.parsed("notices", |text| text.split_whitespace().map(Notice::parse).collect())?,
-        }))
+        self.asking.earlier.ask((tenant, *key)).await
     }
 
     async fn find(&self, tenant: TenantId, id: ConversationId) -> Result<Option<Conversation>, StoreError> {
@@ -94,6 +84,31 @@ impl ConversationRepo for Database {
             None => Ok(None),
         }
     }
+}
+
+/// Looks for what many keys opened at once.
+pub(crate) fn look(db: &DatabaseConnection, questions: Vec<(TenantId, KeyedHash)>) -> Answers<Option<EarlierRequest>> {
+    let db = db.clone();
+    Box::pin(async move {
+        let mut rows = Rows::new(3);
+        for (number, (tenant, key)) in (0_i64..).zip(&questions) {
+            rows.push([number.into(), tenant.as_uuid().into(), key.0.to_vec().into()]);
+        }
+        let sql = "SELECT r.c1 AS number, i.conversation_id AS id, i.body, i.notices FROM r CROSS JOIN idempotency_records i \
+                   ON i.tenant_id = r.c2 AND i.key = r.c3 WHERE i.expires_at > {now}";
+        let found = by_number(rows.read(&db, sql).await?, questions.len())?;
+        Ok(found.iter().map(|rows| rows.first().map(earlier_request).transpose()).collect())
+    })
+}
+
+fn earlier_request(row: &QueryResult) -> Result<EarlierRequest, StoreError> {
+    let row = Row::of("idempotency_records", row);
+    let body = row.get::<Vec<u8>>("body")?.try_into().map_err(|_| row.corrupt("body"))?;
+    Ok(EarlierRequest {
+        body: KeyedHash(body),
+        conversation_id: ConversationId::from_uuid(row.get("id")?),
+        notices: row.parsed("notices", |text| text.split_whitespace().map(Notice::parse).collect())?,
+    })
 }
 
 impl Database {

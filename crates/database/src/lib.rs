@@ -2,6 +2,7 @@
 //! no type of sea-orm leaves this crate. Reads run on several connections, writes on one, many sharing a commit.
 
 mod api_keys;
+mod asking;
 mod begin_attempt;
 mod channels;
 mod connect;
@@ -11,6 +12,7 @@ mod deliveries;
 mod error;
 #[cfg(test)]
 mod full_disk;
+mod gathering;
 mod messages;
 mod migrations;
 mod observatory;
@@ -28,6 +30,7 @@ mod writer;
 pub use connect::{DatabaseOptions, MigrationStatus, OpenDatabaseError};
 
 use api_keys::KeyCache;
+use asking::Asking;
 use sea_orm::DatabaseConnection;
 use seal::Seal;
 use std::sync::Arc;
@@ -41,4 +44,5 @@ pub struct Database {
     writer: Writer,
     seal: Seal,
     keys: Arc<KeyCache>,
+    asking: Asking,
 }

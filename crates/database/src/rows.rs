@@ -11,6 +11,18 @@ pub(crate) fn uuid_at(row: &QueryResult, index: usize) -> Result<Uuid, DbErr> {
     row.try_get_by_index(index)
 }
 
+/// Rows sorted by the question they answer: their `number`, below `questions`.
+pub(crate) fn by_number(rows: Vec<QueryResult>, questions: usize) -> Result<Vec<Vec<QueryResult>>, DbErr> {
+    let mut sorted: Vec<_> = std::iter::repeat_with(Vec::new).take(questions).collect();
+    for row in rows {
+        let number: i64 = row.try_get("", "number")?;
+        if let Some(answers) = usize::try_from(number).ok().and_then(|number| sorted.get_mut(number)) {
+            answers.push(row);
+        }
+    }
+    Ok(sorted)
+}
+
 /// A time as it is stored.
 pub(crate) fn millis(time: Timestamp) -> Value {
     time.as_millis().into()

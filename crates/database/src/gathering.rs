@@ -1,0 +1,133 @@
+//! Questions of one kind that are asked at the same time share one statement: while one answer is being read, the next
+//! questions gather. Who asks alone waits for nobody.
+
+use crate::error::store_error;
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
+use overture_domain::ports::StoreError;
+use sea_orm::DbErr;
+use std::panic::AssertUnwindSafe;
+use tokio::sync::{mpsc, oneshot};
+
+/// How many questions share one statement at most.
+const MOST: usize = 64;
+/// How many may wait; beyond it whoever asks waits for room.
+const WAITING_ROOM: usize = 1_024;
+
+/// The answers to questions, in their order.
+pub(crate) type Answers<A> = BoxFuture<'static, Result<Vec<Result<A, StoreError>>, DbErr>>;
+
+/// Where one kind of question is asked.
+pub(crate) struct Gathering<Q, A> {
+    line: mpsc::Sender<Asked<Q, A>>,
+}
+
+impl<Q, A> Clone for Gathering<Q, A> {
+    fn clone(&self) -> Self {
+        Self { line: self.line.clone() }
+    }
+}
+
+struct Asked<Q, A> {
+    question: Q,
+    answer: oneshot::Sender<Result<A, StoreError>>,
+}
+
+impl<Q: Send + 'static, A: Send + 'static> Gathering<Q, A> {
+    /// Starts its task on the current runtime; it ends when the last handle is dropped.
+    pub(crate) fn start(look: impl Fn(Vec<Q>) -> Answers<A> + Send + 'static) -> Self {
+        let (line, waiting) = mpsc::channel(WAITING_ROOM);
+        tokio::spawn(answer_all(look, waiting));
+        Self { line }
+    }
+
+    /// Asks together with whoever else asks now.
+    pub(crate) async fn ask(&self, question: Q) -> Result<A, StoreError> {
+        let (answer, asked) = oneshot::channel();
+        self.line.send(Asked { question, answer }).await.map_err(|_| stopped())?;
+        asked.await.map_err(|_| stopped())?
+    }
+}
+
+fn stopped() -> StoreError {
+    StoreError::Busy("reading has stopped".into())
+}
+
+async fn answer_all<Q, A>(look: impl Fn(Vec<Q>) -> Answers<A>, mut waiting: mpsc::Receiver<Asked<Q, A>>) {
+    let mut batch = Vec::with_capacity(MOST);
+    while waiting.recv_many(&mut batch, MOST).await > 0 {
+        let (questions, asked): (Vec<_>, Vec<_>) =
+            batch.drain(..).map(|Asked { question, answer }| (question, answer)).unzip();
+        // A panic costs its own questions their answer and nobody else.
+        match AssertUnwindSafe(look(questions)).catch_unwind().await {
+            Ok(Ok(answers)) => {
+                for (asked, answer) in asked.into_iter().zip(answers) {
+                    // Whoever asked may be gone.
+                    let _ = asked.send(answer);
+                }
+            }
+            Ok(Err(error)) => {
+                for asked in asked {
+                    let _ = asked.send(Err(store_error(&error)));
+                }
+            }
+            Err(_) => tracing::error!("reading panicked"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::{Arc, Mutex};
+    use tokio::sync::Semaphore;
+
+    /// Doubles numbers; odd ones are corrupt, and thirteen fails the statement.
+    fn doubling(sizes: Arc<Mutex<Vec<usize>>>, turn: Arc<Semaphore>) -> Gathering<u32, u32> {
+        Gathering::start(move |questions: Vec<u32>| {
+            let (sizes, turn) = (Arc::clone(&sizes), Arc::clone(&turn));
+            Box::pin(async move {
+                turn.acquire().await.unwrap().forget();
+                sizes.lock().unwrap().push(questions.len());
+                assert!(!questions.contains(&1_000), "a thousand is too much");
+                if questions.contains(&13) {
+                    return Err(DbErr::Custom("thirteen".into()));
+                }
+                let answer = |n: u32| {
+                    if n % 2 == 0 { Ok(n * 2) } else { Err(StoreError::Failed(format!("{n} is odd"))) }
+                };
+                Ok(questions.into_iter().map(answer).collect())
+            })
+        })
+    }
+
+    #[tokio::test]
+    async fn what_is_asked_while_an_answer_is_read_shares_the_next_statement_and_each_gets_its_own_answer() {
+        let (sizes, turn) = (Arc::default(), Arc::new(Semaphore::new(0)));
+        let gathering = doubling(Arc::clone(&sizes), Arc::clone(&turn));
+        let asked: Vec<_> = (0..4)
+            .map(|n| {
+                let gathering = gathering.clone();
+                tokio::spawn(async move { gathering.ask(n).await.map_err(|error| error.to_string()) })
+            })
+            .collect();
+        while gathering.line.capacity() < WAITING_ROOM {
+            tokio::task::yield_now().await;
+        }
+        turn.add_permits(2);
+        let mut answers = Vec::new();
+        for asked in asked {
+            answers.push(asked.await.unwrap().ok());
+        }
+        assert_eq!(answers, [Some(0), None, Some(4), None]);
+        assert!(sizes.lock().unwrap().len() <= 2, "{sizes:?}");
+    }
+
+    #[tokio::test]
+    async fn a_statement_that_fails_or_panics_costs_its_own_questions_only() {
+        let gathering = doubling(Arc::default(), Arc::new(Semaphore::new(3)));
+        assert!(matches!(gathering.ask(13).await, Err(StoreError::Failed(text)) if text.contains("thirteen")));
+        assert!(matches!(gathering.ask(1_000).await, Err(StoreError::Busy(_))));
+        assert_eq!(gathering.ask(4).await.unwrap(), 8);
+    }
+}

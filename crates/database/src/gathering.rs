@@ -94,7 +94,7 @@ mod tests {
                     return Err(DbErr::Custom("thirteen".into()));
                 }
                 let answer = |n: u32| {
-                    if n % 2 == 0 { Ok(n * 2) } else { Err(StoreError::Failed(format!("{n} is odd"))) }
+                    if n.is_multiple_of(2) { Ok(n * 2) } else { Err(StoreError::Failed(format!("{n} is odd"))) }
                 };
                 Ok(questions.into_iter().map(answer).collect())
             })

@@ -3,11 +3,11 @@
 //! SQLite nobody else writes, so what was looked at still holds when it is written.
 
 use crate::rows::{millis, uuid_at};
-use crate::sql::{Rows, all, change};
+use crate::sql::{Rows, Script, all};
 use overture_domain::entities::{Address, Author, ConversationStatus, Direction, MessageStatus};
 use overture_domain::ids::{ContactId, TenantId, Version};
 use overture_domain::ports::{ContactChoice, IdempotencyRecord, OpenConversation, OpenError, Opened, StoreError};
-use sea_orm::{ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbErr};
+use sea_orm::{ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbErr, QueryResult};
 use std::collections::{HashMap, HashSet};
 use tokio::sync::oneshot;
 use uuid::Uuid;
@@ -66,11 +66,13 @@ pub(crate) async fn write(tx: &DatabaseTransaction, members: &mut [OpenMember]) 
         .filter(|member| matches!(member.verdict, Verdict::Written))
         .map(|member| &member.opening)
         .collect();
-    write_contacts(tx, &winners).await?;
-    write_conversations(tx, &winners).await?;
-    write_messages(tx, &winners).await?;
-    write_wakeups(tx, &winners).await?;
-    write_idempotency_records(tx, &winners).await
+    let mut script = Script::default();
+    write_contacts(&mut script, &winners);
+    write_conversations(&mut script, &winners);
+    write_messages(&mut script, &winners);
+    write_wakeups(&mut script, &winners);
+    write_idempotency_records(&mut script, &winners);
+    script.change(tx).await
 }
 
 /// Decides who can be written: in order, so that of two members of one batch the first wins.
@@ -100,6 +102,7 @@ async fn exists(db: &impl ConnectionTrait, conversation: Uuid) -> Result<bool, D
 }
 
 /// What is there already, and what this batch has claimed so far.
+#[derive(Default)]
 struct Taken {
     keys: HashSet<(Uuid, Vec<u8>)>,
     addresses: HashSet<(Uuid, String, String)>,
@@ -121,37 +124,41 @@ impl Taken {
                 contacts.push([id.as_uuid().into(), tenant.into()]);
             }
         }
-        let keys = keys
-            .read(
-                tx,
-                "SELECT i.tenant_id, i.key FROM r CROSS JOIN idempotency_records i ON i.tenant_id = r.c1 AND i.key = r.c2 \
-                 WHERE i.expires_at > {now}",
-            )
-            .await?;
-        let addresses = addresses
-            .read(
-                tx,
-                "SELECT a.tenant_id, a.kind, a.canonical FROM r CROSS JOIN contact_addresses a \
-                 ON a.tenant_id = r.c1 AND a.kind = r.c2 AND a.canonical = r.c3",
-            )
-            .await?;
-        let contacts = contacts
-            .read(tx, "SELECT c.id, c.version FROM r CROSS JOIN contacts c ON c.id = r.c1 AND c.tenant_id = r.c2")
-            .await?;
-        Ok(Self {
-            keys: keys
-                .iter()
-                .map(|row| Ok((uuid_at(row, 0)?, row.try_get_by_index(1)?)))
-                .collect::<Result<_, DbErr>>()?,
-            addresses: addresses
-                .iter()
-                .map(|row| Ok((uuid_at(row, 0)?, row.try_get_by_index(1)?, row.try_get_by_index(2)?)))
-                .collect::<Result<_, DbErr>>()?,
-            versions: contacts
-                .iter()
-                .map(|row| Ok((uuid_at(row, 0)?, Version(row.try_get_by_index(1)?))))
-                .collect::<Result<_, DbErr>>()?,
-        })
+        let mut script = Script::default();
+        script.push_rows(
+            keys,
+            "SELECT 'key', i.tenant_id, i.key FROM r CROSS JOIN idempotency_records i ON i.tenant_id = r.c1 AND i.key = r.c2 \
+             WHERE i.expires_at > {now}",
+        );
+        script.push_rows(
+            addresses,
+            "SELECT 'address', a.tenant_id, a.kind, a.canonical FROM r CROSS JOIN contact_addresses a \
+             ON a.tenant_id = r.c1 AND a.kind = r.c2 AND a.canonical = r.c3",
+        );
+        script.push_rows(
+            contacts,
+            "SELECT 'contact', c.id, c.version FROM r CROSS JOIN contacts c ON c.id = r.c1 AND c.tenant_id = r.c2",
+        );
+        let mut taken = Self::default();
+        for row in script.read(tx).await? {
+            taken.note(&row)?;
+        }
+        Ok(taken)
+    }
+
+    fn note(&mut self, row: &QueryResult) -> Result<(), DbErr> {
+        match row.try_get_by_index::<String>(0)?.as_str() {
+            "key" => {
+                self.keys.insert((uuid_at(row, 1)?, row.try_get_by_index(2)?));
+            }
+            "address" => {
+                self.addresses.insert((uuid_at(row, 1)?, row.try_get_by_index(2)?, row.try_get_by_index(3)?));
+            }
+            _ => {
+                self.versions.insert(uuid_at(row, 1)?, Version(row.try_get_by_index(2)?));
+            }
+        }
+        Ok(())
     }
 
     /// Takes what an opening needs, or says why it cannot have it; then nothing is taken.
@@ -193,7 +200,7 @@ fn new_addresses(contact: &ContactChoice) -> &[Address] {
     }
 }
 
-async fn write_contacts(tx: &DatabaseTransaction, winners: &[&OpenConversation]) -> Result<(), DbErr> {
+fn write_contacts(script: &mut Script, winners: &[&OpenConversation]) {
     let (mut contacts, mut addresses) = (Rows::new(4), Rows::new(7));
     for opening in winners {
         match &opening.contact {
@@ -209,19 +216,19 @@ async fn write_contacts(tx: &DatabaseTransaction, winners: &[&OpenConversation])
             ContactChoice::Use { id, add, fill_name, .. } if !add.is_empty() || fill_name.is_some() => {
                 let name = fill_name.as_ref().map(|name| name.as_str().to_owned());
                 let sql = "UPDATE contacts SET name = coalesce(name, ?), version = version + 1 WHERE id = ?";
-                change(tx, sql, [name.into(), id.as_uuid().into()]).await?;
+                script.push(sql, [name.into(), id.as_uuid().into()]);
             }
             ContactChoice::Use { .. } => {}
         }
         push_addresses(&mut addresses, opening, opening.contact.id());
     }
     let sql = "INSERT INTO contacts (id, tenant_id, name, version, created_at) SELECT c1, c2, c3, 1, c4 FROM r WHERE c1 IS NOT NULL";
-    contacts.change(tx, sql).await?;
+    script.push_rows(contacts, sql);
     // The first address of its kind is the contact's primary one.
     let sql = "INSERT INTO contact_addresses (tenant_id, kind, canonical, display, contact_id, is_primary, created_at) \
                SELECT c1, c2, c3, c4, c5, c6 AND NOT EXISTS \
                (SELECT 1 FROM contact_addresses o WHERE o.contact_id = r.c5 AND o.kind = r.c2), c7 FROM r WHERE c1 IS NOT NULL";
-    addresses.change(tx, sql).await
+    script.push_rows(addresses, sql);
 }
 
 fn push_addresses(rows: &mut Rows, opening: &OpenConversation, contact: ContactId) {
@@ -239,7 +246,7 @@ fn push_addresses(rows: &mut Rows, opening: &OpenConversation, contact: ContactI
     }
 }
 
-async fn write_conversations(tx: &DatabaseTransaction, winners: &[&OpenConversation]) -> Result<(), DbErr> {
+fn write_conversations(script: &mut Script, winners: &[&OpenConversation]) {
     let mut rows = Rows::new(15);
     for opening in winners {
         let address = &opening.recipient.address;
@@ -265,10 +272,10 @@ async fn write_conversations(tx: &DatabaseTransaction, winners: &[&OpenConversat
                last_message_preview, last_message_at, recipient_kind, recipient_canonical, recipient_display, recipient_name, \
                version, created_at, updated_at) \
                SELECT c1, c2, c3, c4, c5, c6, 1, c7, c8, c9, c10, c11, c12, c13, 1, c14, c15 FROM r WHERE c1 IS NOT NULL";
-    rows.change(tx, sql).await
+    script.push_rows(rows, sql);
 }
 
-async fn write_messages(tx: &DatabaseTransaction, winners: &[&OpenConversation]) -> Result<(), DbErr> {
+fn write_messages(script: &mut Script, winners: &[&OpenConversation]) {
     let mut rows = Rows::new(11);
     for opening in winners {
         let (key, agent) = match &opening.author {
@@ -292,10 +299,10 @@ async fn write_messages(tx: &DatabaseTransaction, winners: &[&OpenConversation])
     let sql = "INSERT INTO messages (id, conversation_id, direction, author_key_id, author_agent_id, author_agent_name, content, status, \
                provider_message_id, attempts, unclear, next_attempt_at, deliver_by, created_at) \
                SELECT c1, c2, c3, c4, c5, c6, c7, c8, c9, 0, 0, {now}, {now} + c10, c11 FROM r WHERE c1 IS NOT NULL";
-    rows.change(tx, sql).await
+    script.push_rows(rows, sql);
 }
 
-async fn write_wakeups(tx: &DatabaseTransaction, winners: &[&OpenConversation]) -> Result<(), DbErr> {
+fn write_wakeups(script: &mut Script, winners: &[&OpenConversation]) {
     let mut rows = Rows::new(4);
     for opening in winners {
         rows.push([
@@ -307,10 +314,10 @@ async fn write_wakeups(tx: &DatabaseTransaction, winners: &[&OpenConversation]) 
     }
     let sql = "INSERT INTO wakeups (conversation_id, workspace_id, generation, due_at, claimed_until, tries) \
                SELECT c1, c2, c3, {now}, {now} + c4, 0 FROM r WHERE c1 IS NOT NULL";
-    rows.change(tx, sql).await
+    script.push_rows(rows, sql);
 }
 
-async fn write_idempotency_records(tx: &DatabaseTransaction, winners: &[&OpenConversation]) -> Result<(), DbErr> {
+fn write_idempotency_records(script: &mut Script, winners: &[&OpenConversation]) {
     let mut rows = Rows::new(6);
     for opening in winners {
         if let Some(record) = &opening.idempotency {
@@ -329,5 +336,5 @@ async fn write_idempotency_records(tx: &DatabaseTransaction, winners: &[&OpenCon
                SELECT c1, c2, c3, c4, c5, {now} + c6 FROM r WHERE c1 IS NOT NULL \
                ON CONFLICT (tenant_id, key) DO UPDATE SET body = excluded.body, conversation_id = excluded.conversation_id, \
                notices = excluded.notices, expires_at = excluded.expires_at";
-    rows.change(tx, sql).await
+    script.push_rows(rows, sql);
 }

@@ -58,14 +58,6 @@ impl Rows {
         self.values.extend(row);
     }
 
-    /// Runs a statement that finds the rows as `r (c1, c2, …)`. Empty rows have no `c1`: it must leave those out.
-    pub(crate) async fn change(self, db: &impl ConnectionTrait, sql: &str) -> Result<(), DbErr> {
-        for (sql, values) in self.statements(sql) {
-            db.execute_raw(statement(&sql, values)).await?;
-        }
-        Ok(())
-    }
-
     /// Reads with a statement that finds the rows as `r (c1, c2, …)`.
     pub(crate) async fn read(self, db: &impl ConnectionTrait, sql: &str) -> Result<Vec<QueryResult>, DbErr> {
         let mut found = Vec::new();
@@ -91,6 +83,44 @@ impl Rows {
             ));
         }
         statements
+    }
+}
+
+/// Statements that run one after the other, on SQLite in one trip to the connection's thread.
+#[derive(Default)]
+pub(crate) struct Script(Vec<(String, Vec<Value>)>);
+
+impl Script {
+    /// Adds a statement.
+    pub(crate) fn push(&mut self, sql: &str, values: impl IntoIterator<Item = Value>) {
+        self.0.push((sql.to_owned(), values.into_iter().collect()));
+    }
+
+    /// Adds a statement that finds the rows as `r (c1, c2, …)`, unless there are none. Empty rows have no `c1`: it must
+    /// leave those out.
+    pub(crate) fn push_rows(&mut self, rows: Rows, sql: &str) {
+        self.0.extend(rows.statements(sql));
+    }
+
+    /// Runs them all.
+    pub(crate) async fn change(self, db: &impl ConnectionTrait) -> Result<(), DbErr> {
+        match self.joined() {
+            Some(whole) => db.execute_raw(whole).await.map(|_| ()),
+            None => Ok(()),
+        }
+    }
+
+    /// The rows of all of them, in order.
+    pub(crate) async fn read(self, db: &impl ConnectionTrait) -> Result<Vec<QueryResult>, DbErr> {
+        match self.joined() {
+            Some(whole) => db.query_all_raw(whole).await,
+            None => Ok(Vec::new()),
+        }
+    }
+
+    fn joined(self) -> Option<Statement> {
+        let (texts, values): (Vec<_>, Vec<_>) = self.0.into_iter().unzip();
+        (!texts.is_empty()).then(|| statement(&texts.join("; "), values.into_iter().flatten()))
     }
 }
 

@@ -3,9 +3,13 @@
 default:
     @just --list
 
-# Everything CI checks: format, lints, tests, docs, and the smoke run of the README's curl line.
-check:
+# Everything: what CI checks (format, lints, tests, the smoke run of the README's curl line), docs, licences and dependencies.
+check: doc deny
     bash .ci/run
+
+# The docs of every crate, without a warning.
+doc:
+    RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --document-private-items
 
 # Format the tree.
 fmt:
@@ -19,7 +23,7 @@ lint:
 test:
     cargo test --workspace
 
-# Licences, advisories and who may depend on what (needs cargo-deny).
+# Licences, advisories and who may depend on what (needs cargo-deny: `cargo install cargo-deny --locked`).
 deny:
     cargo deny check
 

@@ -17,7 +17,7 @@ const PACKAGES: [&str; 2] = ["aiosmtpd==1.4.6", "openapi-spec-validator==0.9.0"]
 /// Something is missing; the text names what to install.
 pub fn python() -> Result<&'static Path> {
     static PYTHON: OnceLock<std::result::Result<PathBuf, String>> = OnceLock::new();
-    match PYTHON.get_or_init(|| installed().map_err(|error| format!("{error:#}"))) {
+    match PYTHON.get_or_init(|| venv("test-servers", &PACKAGES).map_err(|error| format!("{error:#}"))) {
         Ok(python) => Ok(python),
         Err(error) => bail!("{error}"),
     }
@@ -50,14 +50,18 @@ pub fn run(command: &mut Command) -> Result<Vec<u8>> {
     Ok(output.stdout)
 }
 
-fn installed() -> Result<PathBuf> {
-    let folder = target()?.join("test-servers");
+/// The Python of a folder under the target folder that has the packages; installs them if need be.
+///
+/// # Errors
+/// Something is missing; the text names what to install.
+pub fn venv(name: &str, packages: &[&str]) -> Result<PathBuf> {
+    let folder = target()?.join(name);
     std::fs::create_dir_all(&folder)?;
     let lock = File::create(folder.join("lock"))?;
     lock.lock()?;
     let (venv, ready) = (folder.join("venv"), folder.join("installed"));
     let python = venv.join("bin/python");
-    let wanted = PACKAGES.join("\n");
+    let wanted = packages.join("\n");
     if python.exists() && std::fs::read_to_string(&ready).is_ok_and(|installed| installed == wanted) {
         return Ok(python);
     }
@@ -66,9 +70,9 @@ fn installed() -> Result<PathBuf> {
     run(Command::new("python3").args(["-m", "venv", "--clear"]).arg(&venv))
         .context("the tests need Python's venv module: apt-get install python3-venv")?;
     let mut pip = Command::new(&python);
-    pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"]).args(PACKAGES);
+    pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"]).args(packages);
     run(&mut pip).with_context(|| {
-        format!("the tests need {}: give pip a way to them (https://pypi.org, or PIP_INDEX_URL)", PACKAGES.join(", "))
+        format!("the tests need {}: give pip a way to them (https://pypi.org, or PIP_INDEX_URL)", packages.join(", "))
     })?;
     std::fs::write(&ready, wanted)?;
     Ok(python)

@@ -27,8 +27,8 @@ const LOOK: &str = "SELECT m.id AS id, m.conversation_id, m.status AS status, m.
     m.provider_message_id, m.created_at, v.channel_id, v.subject, v.recipient_kind, v.recipient_canonical, v.recipient_display, \
     v.recipient_name, ch.kind, ch.state, ch.enabled, ch.probe_at, {now} AS now, \
     CASE ch.state WHEN 'error' THEN \
-    (SELECT count(*) FROM (SELECT 1 FROM messages q WHERE q.status = 'queued' LIMIT 1000)) ELSE 0 END AS waiting \
-    FROM messages m JOIN conversations v ON v.id = m.conversation_id JOIN channels ch ON ch.id = v.channel_id WHERE m.id = ?";
+    (SELECT count(*) FROM (SELECT 1 FROM messages q WHERE q.status = 'queued' LIMIT 1000) w) ELSE 0 END AS waiting \
+    FROM messages m JOIN conversations v ON v.id = m.conversation_id JOIN channels ch ON ch.id = v.channel_id WHERE m.id = ? {lock m}";
 
 /// Prolongs the lease of a message's current attempt, and with it the time in which nobody else probes its channel.
 pub(crate) async fn renew(
@@ -68,16 +68,26 @@ pub(crate) async fn begin(
                 Err(error) => return Ok(Err(error)),
             };
             let number = seen.attempts + 1;
-            write(tx, message, number, lease).await?;
-            if probes {
-                // Nobody else probes while this attempt may live.
-                let sql = "UPDATE channels SET probe_at = {now} + ?, probing_message_id = ? WHERE id = ?";
-                change(tx, sql, [signed(lease).into(), message.as_uuid().into(), outgoing.channel_id.as_uuid().into()])
-                    .await?;
+            if probes && !takes_probe(tx, message, outgoing.channel_id, lease).await? {
+                return Ok(Ok(Begun::ChannelWaits { look_again_in: DISTANCE }));
             }
+            write(tx, message, number, lease).await?;
             Ok(Ok(Begun::Attempt(Box::new(BegunAttempt { number, outgoing, probes }))))
         }
     }
+}
+
+/// Nobody else probes a channel in `error` while this attempt may live; `false` if somebody was faster.
+async fn takes_probe(
+    tx: &DatabaseTransaction,
+    message: MessageId,
+    channel: ChannelId,
+    lease: Duration,
+) -> Result<bool, DbErr> {
+    let sql = "UPDATE channels SET probe_at = {now} + ?, probing_message_id = ? WHERE id = ? AND state = 'error' \
+               AND (probe_at IS NULL OR probe_at <= {now})";
+    let values = [signed(lease).into(), message.as_uuid().into(), channel.as_uuid().into()];
+    Ok(change(tx, sql, values).await? > 0)
 }
 
 /// What the decision looks at.

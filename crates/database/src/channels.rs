@@ -71,7 +71,7 @@ impl ChannelRepo for Database {
                     channel.kind.as_str().into(),
                     channel.transport.as_str().into(),
                     channel.state.as_str().into(),
-                    i64::from(channel.enabled).into(),
+                    channel.enabled.into(),
                     channel.on_unclear.as_str().into(),
                     fault.map(|fault| fault.code.clone()).into(),
                     fault.map(|fault| fault.text.clone()).into(),
@@ -102,7 +102,7 @@ impl ChannelRepo for Database {
     async fn set_enabled(&self, tenant: TenantId, channel: ChannelId, enabled: bool) -> Result<bool, StoreError> {
         self.writer
             .write(move |tx| {
-                let values = [i64::from(enabled).into(), channel.as_uuid().into(), tenant.as_uuid().into()];
+                let values = [enabled.into(), channel.as_uuid().into(), tenant.as_uuid().into()];
                 let found = "UPDATE channels SET enabled = ? WHERE id = ? AND tenant_id = ?";
                 Box::pin(async move {
                     if change(tx, found, values).await? == 0 {

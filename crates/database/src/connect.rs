@@ -1,30 +1,28 @@
 //! Opening the database and bringing its schema up to date.
 
+use crate::dialect::is_postgres;
 use crate::migrations::Migrator;
 use crate::writer::Writer;
 use crate::{Asking, Database, KeyCache, Seal};
-use sea_orm::sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
-use sea_orm::sqlx::{ConnectOptions as _, Connection as _};
-use sea_orm::{DatabaseConnection, SqlxSqliteConnector};
 use sea_orm_migration::MigratorTrait;
-use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 use thiserror::Error;
 
-/// How long a statement waits for another process that writes the same file.
-const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
-/// How long a reader waits for a connection.
+mod postgres;
+mod sqlite;
+
+/// How long whoever needs a connection waits for one.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Where the database is and how it is used.
 #[derive(Debug, Clone)]
 pub struct DatabaseOptions {
-    /// `sqlite:/path/to/overture.db`; made if it is not there.
+    /// `sqlite:/path/to/overture.db`, made if it is not there, or `postgres://user@host/database`.
     pub url: String,
     /// The key that channels' secrets are sealed with.
     pub secrets_key: [u8; 32],
-    /// How many connections read at once.
+    /// How many connections read at once; on PostgreSQL how many there are in all.
     pub readers: u32,
 }
 
@@ -32,7 +30,9 @@ pub struct DatabaseOptions {
 #[derive(Debug, Error)]
 pub enum OpenDatabaseError {
     /// The URL names no database that this build knows.
-    #[error("{0} is no database URL that Overture knows; use sqlite:/path/to/overture.db")]
+    #[error(
+        "{0} is no database URL that Overture knows; use sqlite:/path/to/overture.db or postgres://user@host/database"
+    )]
     UnknownUrl(String),
     /// It cannot be reached, made or migrated.
     #[error("the database cannot be opened: {0}")]
@@ -56,30 +56,18 @@ impl Database {
     /// # Errors
     /// See `OpenDatabaseError`.
     pub async fn open(options: DatabaseOptions) -> Result<Self, OpenDatabaseError> {
-        if !options.url.starts_with("sqlite:") {
-            let scheme = options.url.split(':').next().unwrap_or_default().to_owned();
-            return Err(OpenDatabaseError::UnknownUrl(format!("{scheme}:…")));
-        }
-        let connect = SqliteConnectOptions::from_str(&options.url)
-            .map_err(unusable)?
-            .create_if_missing(true)
-            .foreign_keys(true)
-            .journal_mode(SqliteJournalMode::Wal)
-            .synchronous(SqliteSynchronous::Full)
-            .busy_timeout(BUSY_TIMEOUT)
-            .statement_cache_capacity(128)
-            .disable_statement_logging();
-        let writing = pool(connect.clone(), 1, 1).await?;
-        let readers = pool(connect, options.readers.max(1), 1).await?;
-        let writer = Writer::start(writing.clone(), readers.clone());
-        let asking = Asking::start(&readers);
+        let (writing, readers) = match options.url.split(':').next() {
+            Some("sqlite") => sqlite::open(&options).await?,
+            Some("postgres" | "postgresql") => postgres::open(&options).await?,
+            scheme => return Err(OpenDatabaseError::UnknownUrl(format!("{}:…", scheme.unwrap_or_default()))),
+        };
         Ok(Self {
+            writer: Writer::start(&writing, &readers),
+            asking: Asking::start(&readers),
             readers,
             writing,
-            writer,
             seal: Seal::new(&options.secrets_key),
             keys: Arc::new(KeyCache::default()),
-            asking,
         })
     }
 
@@ -88,6 +76,9 @@ impl Database {
     /// # Errors
     /// See `OpenDatabaseError`.
     pub async fn migrate(&self) -> Result<(), OpenDatabaseError> {
+        if is_postgres(&self.writing) {
+            return postgres::migrate(&self.writing).await.map_err(unusable);
+        }
         let mut taken = Migrator::up(&self.writing, None).await;
         // Somebody else may have taken the same step in the same moment: what counts is that none is left.
         for _ in 0..3 {
@@ -105,7 +96,11 @@ impl Database {
     /// See `OpenDatabaseError`.
     pub async fn migration_status(&self) -> Result<MigrationStatus, OpenDatabaseError> {
         let known: Vec<String> = Migrator::migrations().iter().map(|step| step.name().to_owned()).collect();
-        let sql = "SELECT name FROM sqlite_master WHERE type = 'table' AND name = 'seaql_migrations'";
+        let sql = if is_postgres(&self.readers) {
+            "SELECT table_name FROM information_schema.tables WHERE table_schema = current_schema() AND table_name = 'seaql_migrations'"
+        } else {
+            "SELECT name FROM sqlite_master WHERE type = 'table' AND name = 'seaql_migrations'"
+        };
         let applied = if crate::sql::one(&self.readers, sql, []).await.map_err(unusable)?.is_none() {
             Vec::new()
         } else {
@@ -129,28 +124,6 @@ impl Database {
     }
 }
 
-async fn pool(connect: SqliteConnectOptions, most: u32, least: u32) -> Result<DatabaseConnection, OpenDatabaseError> {
-    let pool = SqlitePoolOptions::new()
-        .max_connections(most)
-        .min_connections(least)
-        .idle_timeout(None)
-        .max_lifetime(None)
-        .acquire_timeout(ACQUIRE_TIMEOUT)
-        .test_before_acquire(false)
-        // SQLite rolls back by itself when a commit meets a full or failing disk, and the driver then believes that its
-        // transaction still runs: everything after it would nest inside and never be stored. Such a connection is closed.
-        .after_release(|connection, _| {
-            Box::pin(async move {
-                connection.ping().await?;
-                Ok(!connection.is_in_transaction())
-            })
-        })
-        .connect_with(connect)
-        .await
-        .map_err(unusable)?;
-    Ok(SqlxSqliteConnector::from_sqlx_sqlite_pool(pool))
-}
-
-fn unusable(error: impl std::fmt::Display) -> OpenDatabaseError {
+pub(crate) fn unusable(error: impl std::fmt::Display) -> OpenDatabaseError {
     OpenDatabaseError::Unusable(error.to_string())
 }

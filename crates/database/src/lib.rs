@@ -1,4 +1,4 @@
-//! The repository ports on a relational database, by sea-orm: SQLite today. Owns tables, migrations and every statement;
+//! The repository ports on a relational database, by sea-orm: SQLite or PostgreSQL. Owns tables, migrations and every statement;
 //! no type of sea-orm leaves this crate. Reads run on several connections, writes on one, many sharing a commit.
 
 mod api_keys;
@@ -9,6 +9,7 @@ mod connect;
 mod contacts;
 mod conversations;
 mod deliveries;
+mod dialect;
 mod error;
 #[cfg(test)]
 mod full_disk;

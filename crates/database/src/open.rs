@@ -1,7 +1,9 @@
 //! Opening conversations: one or many in one transaction, by statements over sets. First it is looked at who can be
-//! written exactly as decided; the others get their own answer and leave nothing behind. Inside a write transaction of
-//! SQLite nobody else writes, so what was looked at still holds when it is written.
+//! written exactly as decided; the others get their own answer and leave nothing behind. What was looked at still holds when
+//! it is written: in a write transaction of SQLite nobody else writes, and on PostgreSQL whoever opens claims the names of
+//! its keys and addresses first and locks the contacts it uses.
 
+use crate::dialect::claim_names;
 use crate::rows::{millis, uuid_at};
 use crate::sql::{Rows, Script, all};
 use overture_domain::entities::{Address, Author, ConversationStatus, Direction, MessageStatus};
@@ -112,18 +114,22 @@ struct Taken {
 impl Taken {
     async fn load(tx: &DatabaseTransaction, members: &[OpenMember]) -> Result<Self, DbErr> {
         let (mut keys, mut addresses, mut contacts) = (Rows::new(2), Rows::new(3), Rows::new(2));
+        let mut names = Vec::new();
         for OpenMember { opening, .. } in members {
             let tenant = opening.tenant_id.as_uuid();
             if let Some(IdempotencyRecord { key, .. }) = &opening.idempotency {
                 keys.push([tenant.into(), key.0.to_vec().into()]);
+                names.push(format!("{tenant} key {:x?}", key.0));
             }
             for address in new_addresses(&opening.contact) {
                 addresses.push([tenant.into(), address.kind().as_str().into(), address.canonical().into()]);
+                names.push(format!("{tenant} {} {}", address.kind().as_str(), address.canonical()));
             }
             if let ContactChoice::Use { id, .. } = &opening.contact {
                 contacts.push([id.as_uuid().into(), tenant.into()]);
             }
         }
+        claim_names(tx, names).await?;
         let mut script = Script::default();
         script.push_rows(
             keys,
@@ -137,7 +143,8 @@ impl Taken {
         );
         script.push_rows(
             contacts,
-            "SELECT 'contact', c.id, c.version FROM r CROSS JOIN contacts c ON c.id = r.c1 AND c.tenant_id = r.c2",
+            "SELECT 'contact', c.id, c.version FROM r CROSS JOIN contacts c ON c.id = r.c1 AND c.tenant_id = r.c2 \
+             ORDER BY c.id {lock c}",
         );
         let mut taken = Self::default();
         for row in script.read(tx).await? {
@@ -240,7 +247,7 @@ fn push_addresses(rows: &mut Rows, opening: &OpenConversation, contact: ContactI
             address.canonical().into(),
             address.display().into(),
             contact.as_uuid().into(),
-            i64::from(kinds.insert(address.kind())).into(),
+            kinds.insert(address.kind()).into(),
             millis(opening.created_at),
         ]);
     }
@@ -271,7 +278,7 @@ fn write_conversations(script: &mut Script, winners: &[&OpenConversation]) {
     let sql = "INSERT INTO conversations (id, tenant_id, workspace_id, channel_id, contact_id, status, human_managed, subject, \
                last_message_preview, last_message_at, recipient_kind, recipient_canonical, recipient_display, recipient_name, \
                version, created_at, updated_at) \
-               SELECT c1, c2, c3, c4, c5, c6, 1, c7, c8, c9, c10, c11, c12, c13, 1, c14, c15 FROM r WHERE c1 IS NOT NULL";
+               SELECT c1, c2, c3, c4, c5, c6, TRUE, c7, c8, c9, c10, c11, c12, c13, 1, c14, c15 FROM r WHERE c1 IS NOT NULL";
     script.push_rows(rows, sql);
 }
 

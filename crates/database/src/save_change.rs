@@ -43,13 +43,13 @@ pub(crate) async fn save(tx: &DatabaseTransaction, kept: Arc<ProcessChange>) -> 
 /// Whether the conversation has the version that the change was decided on.
 async fn stands(tx: &DatabaseTransaction, kept: &ProcessChange) -> Result<bool, DbErr> {
     let values = [kept.conversation_id.as_uuid().into(), kept.expected.0.into()];
-    Ok(one(tx, "SELECT 1 FROM conversations WHERE id = ? AND version = ?", values).await?.is_some())
+    Ok(one(tx, "SELECT 1 FROM conversations v WHERE id = ? AND version = ? {lock v}", values).await?.is_some())
 }
 
 /// Whether it is the message's current attempt and nobody recorded how it ended.
 async fn is_open(tx: &DatabaseTransaction, message: MessageId, attempt: &AttemptChange) -> Result<bool, DbErr> {
     let sql = "SELECT 1 FROM messages m JOIN attempts a ON a.message_id = m.id AND a.number = m.attempts \
-               WHERE m.id = ? AND m.attempts = ? AND m.status = 'sending' AND a.outcome IS NULL";
+               WHERE m.id = ? AND m.attempts = ? AND m.status = 'sending' AND a.outcome IS NULL {lock m}";
     Ok(one(tx, sql, [message.as_uuid().into(), i64::from(attempt.number).into()]).await?.is_some())
 }
 
@@ -59,7 +59,7 @@ async fn clears_up(tx: &DatabaseTransaction, message: MessageId, attempt: &Attem
         return Ok(false);
     }
     let sql = "SELECT 1 FROM messages m JOIN attempts a ON a.message_id = m.id AND a.number = ? \
-               WHERE m.id = ? AND m.status IN ('queued', 'unconfirmed') AND a.outcome = 'unclear'";
+               WHERE m.id = ? AND m.status IN ('queued', 'unconfirmed') AND a.outcome = 'unclear' {lock m}";
     Ok(one(tx, sql, [i64::from(attempt.number).into(), message.as_uuid().into()]).await?.is_some())
 }
 
@@ -85,7 +85,7 @@ async fn change_message(tx: &DatabaseTransaction, kept: &MessageChange, unclear:
         error.map(|error| error.code.clone()).into(),
         error.map(|error| error.text.clone()).into(),
         error.and_then(|error| error.provider_code.clone()).into(),
-        error.map(|error| i64::from(error.retryable)).into(),
+        error.map(|error| error.retryable).into(),
         kept.provider_message_id.clone().into(),
         kept.sent_at.map(Timestamp::as_millis).into(),
         kept.next_attempt_in.map(signed).into(),
@@ -164,7 +164,7 @@ async fn change_channel(tx: &DatabaseTransaction, kept: &ChannelChange, finder: 
             let sql = format!(
                 "UPDATE messages SET next_attempt_at = {{now}} WHERE status = 'queued' AND next_attempt_at > {{now}} AND 'channel_fault' = \
                  (SELECT outcome FROM attempts a WHERE a.message_id = messages.id AND a.number = messages.attempts) \
-                 AND conversation_id IN (SELECT id FROM ({WAITING}))"
+                 AND conversation_id IN (SELECT id FROM ({WAITING}) w)"
             );
             change(tx, &sql, [id.as_uuid().into(), finder.as_uuid().into()]).await?;
             wake_waiting(tx, *id, Some(finder)).await

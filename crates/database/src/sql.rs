@@ -1,15 +1,7 @@
-//! The little SQL that is made rather than written: placeholders, and inserts of many rows.
-//! What differs between databases stands here; the statements elsewhere are common to all.
+//! The little SQL that is made rather than written: statements over sets of rows, and several statements at once.
 
-use sea_orm::{ConnectionTrait, DbBackend, DbErr, QueryResult, Statement, Value};
-
-/// The database's own time, in milliseconds.
-pub(crate) const NOW: &str = "CAST(unixepoch('subsec') * 1000 AS INTEGER)";
-
-/// A statement with its values. `{now}` stands for the database's time.
-pub(crate) fn statement(sql: &str, values: impl IntoIterator<Item = Value>) -> Statement {
-    Statement::from_sql_and_values(DbBackend::Sqlite, sql.replace("{now}", NOW), values)
-}
+use crate::dialect::{is_postgres, statement};
+use sea_orm::{ConnectionTrait, DbErr, QueryResult, Value};
 
 /// Reads at most one row.
 pub(crate) async fn one(
@@ -17,7 +9,7 @@ pub(crate) async fn one(
     sql: &str,
     values: impl IntoIterator<Item = Value>,
 ) -> Result<Option<QueryResult>, DbErr> {
-    db.query_one_raw(statement(sql, values)).await
+    db.query_one_raw(statement(db, sql, values)).await
 }
 
 /// Reads all rows.
@@ -26,7 +18,7 @@ pub(crate) async fn all(
     sql: &str,
     values: impl IntoIterator<Item = Value>,
 ) -> Result<Vec<QueryResult>, DbErr> {
-    db.query_all_raw(statement(sql, values)).await
+    db.query_all_raw(statement(db, sql, values)).await
 }
 
 /// Changes rows; says how many.
@@ -35,7 +27,7 @@ pub(crate) async fn change(
     sql: &str,
     values: impl IntoIterator<Item = Value>,
 ) -> Result<u64, DbErr> {
-    Ok(db.execute_raw(statement(sql, values)).await?.rows_affected())
+    Ok(db.execute_raw(statement(db, sql, values)).await?.rows_affected())
 }
 
 /// Many rows of values, for statements over sets. A set is padded with empty rows to a power of two, so that it takes one
@@ -62,7 +54,7 @@ impl Rows {
     pub(crate) async fn read(self, db: &impl ConnectionTrait, sql: &str) -> Result<Vec<QueryResult>, DbErr> {
         let mut found = Vec::new();
         for (sql, values) in self.statements(sql) {
-            found.extend(db.query_all_raw(statement(&sql, values)).await?);
+            found.extend(db.query_all_raw(statement(db, &sql, values)).await?);
         }
         Ok(found)
     }
@@ -75,8 +67,9 @@ impl Rows {
         while values.peek().is_some() {
             let mut set: Vec<Value> = values.by_ref().take(LARGEST * self.columns).collect();
             let size = (set.len() / self.columns).next_power_of_two();
-            // What type an empty value would have does not matter: it is written nowhere.
-            set.resize(size * self.columns, Value::BigInt(None));
+            // Empty rows are of the type of the first: PostgreSQL wants one type in a column.
+            let empty: Vec<_> = set[..self.columns].iter().map(Value::as_null).collect();
+            set.extend(empty.into_iter().cycle().take((size - set.len() / self.columns) * self.columns));
             statements.push((
                 format!("WITH r ({}) AS (VALUES {}) {sql}", names.join(","), vec![row.as_str(); size].join(",")),
                 set,
@@ -86,7 +79,7 @@ impl Rows {
     }
 }
 
-/// Statements that run one after the other, on SQLite in one trip to the connection's thread.
+/// Statements that belong together, sent in as few trips as the database allows.
 #[derive(Default)]
 pub(crate) struct Script(Vec<(String, Vec<Value>)>);
 
@@ -102,25 +95,35 @@ impl Script {
         self.0.extend(rows.statements(sql));
     }
 
-    /// Runs them all.
+    /// Runs changes of different rows, in one trip. On PostgreSQL they are one statement: none sees what another did.
     pub(crate) async fn change(self, db: &impl ConnectionTrait) -> Result<(), DbErr> {
-        match self.joined() {
-            Some(whole) => db.execute_raw(whole).await.map(|_| ()),
-            None => Ok(()),
+        if self.0.is_empty() {
+            return Ok(());
         }
+        let (mut texts, values): (Vec<_>, Vec<_>) = self.0.into_iter().unzip();
+        let whole = if is_postgres(db) && texts.len() > 1 {
+            for (number, text) in texts.iter_mut().enumerate() {
+                *text = format!("change_{number} AS ({text})");
+            }
+            format!("WITH {} SELECT 1", texts.join(", "))
+        } else {
+            texts.join("; ")
+        };
+        db.execute_raw(statement(db, &whole, values.into_iter().flatten())).await.map(|_| ())
     }
 
-    /// The rows of all of them, in order.
+    /// The rows of all of them, in order; on SQLite in one trip.
     pub(crate) async fn read(self, db: &impl ConnectionTrait) -> Result<Vec<QueryResult>, DbErr> {
-        match self.joined() {
-            Some(whole) => db.query_all_raw(whole).await,
-            None => Ok(Vec::new()),
+        let mut found = Vec::new();
+        if is_postgres(db) {
+            for (sql, values) in self.0 {
+                found.extend(all(db, &sql, values).await?);
+            }
+        } else if !self.0.is_empty() {
+            let (texts, values): (Vec<_>, Vec<_>) = self.0.into_iter().unzip();
+            found = all(db, &texts.join("; "), values.into_iter().flatten()).await?;
         }
-    }
-
-    fn joined(self) -> Option<Statement> {
-        let (texts, values): (Vec<_>, Vec<_>) = self.0.into_iter().unzip();
-        (!texts.is_empty()).then(|| statement(&texts.join("; "), values.into_iter().flatten()))
+        Ok(found)
     }
 }
 

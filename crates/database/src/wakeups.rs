@@ -78,15 +78,17 @@ pub(crate) async fn wake_waiting(
 ) -> Result<(), DbErr> {
     let sql = format!(
         "INSERT INTO wakeups (conversation_id, workspace_id, generation, due_at, claimed_until, tries) \
-         SELECT id, workspace_id, {{now}}, {{now}}, 0, 0 FROM ({WAITING}) WHERE true \
-         ON CONFLICT (conversation_id) DO UPDATE SET generation = max(generation + 1, excluded.generation), due_at = min(due_at, excluded.due_at)"
+         SELECT id, workspace_id, {{now}}, {{now}}, 0, 0 FROM ({WAITING}) w WHERE TRUE \
+         ON CONFLICT (conversation_id) DO UPDATE SET generation = greatest(wakeups.generation + 1, excluded.generation), \
+         due_at = least(wakeups.due_at, excluded.due_at)"
     );
     let but = but.map_or(Uuid::nil(), |conversation| conversation.as_uuid());
     change(tx, &sql, [channel.as_uuid().into(), but.into()]).await.map(|_| ())
 }
 
 /// In how many milliseconds the next wakeup may be claimed.
-const NEXT: &str = "SELECT max(due_at, claimed_until) - {now} FROM wakeups ORDER BY max(due_at, claimed_until) LIMIT 1";
+const NEXT: &str =
+    "SELECT greatest(due_at, claimed_until) - {now} FROM wakeups ORDER BY greatest(due_at, claimed_until) LIMIT 1";
 
 impl Database {
     async fn due_again(&self, order: StartOrder, wait: Duration, tries: u32) -> Result<(), StoreError> {
@@ -117,10 +119,11 @@ async fn release(tx: &DatabaseTransaction, order: &StartOrder) -> Result<(), DbE
 }
 
 async fn claim(tx: &DatabaseTransaction, limit: u32, lease: Duration) -> Result<Claimed, DbErr> {
-    let sql = "UPDATE wakeups SET claimed_until = {now} + ? WHERE conversation_id IN (\
-               SELECT conversation_id FROM wakeups WHERE max(due_at, claimed_until) <= {now} ORDER BY max(due_at, claimed_until) LIMIT ?) \
+    let sql = "WITH due AS MATERIALIZED (SELECT conversation_id FROM wakeups WHERE greatest(due_at, claimed_until) <= {now} \
+               ORDER BY greatest(due_at, claimed_until) LIMIT ? {skip locked}) \
+               UPDATE wakeups SET claimed_until = {now} + ? WHERE conversation_id IN (SELECT conversation_id FROM due) \
                RETURNING conversation_id, workspace_id, generation, tries, due_at";
-    let mut rows = all(tx, sql, [signed(lease).into(), i64::from(limit).into()]).await?;
+    let mut rows = all(tx, sql, [i64::from(limit).into(), signed(lease).into()]).await?;
     // RETURNING promises no order.
     rows.sort_by_key(|row| row.try_get_by_index::<i64>(4).unwrap_or(i64::MAX));
     let orders = rows.iter().map(order).collect::<Result<Vec<_>, DbErr>>()?;

@@ -1,7 +1,9 @@
-//! The one writer of a SQLite file: everything that writes waits here, and all that waits together shares one commit.
-//! A member that fails gets its own answer and never spoils the others.
+//! Everything that writes goes through here, and what waits together shares one commit: on SQLite all changes, because one
+//! writes at a time and a sync is dear; on PostgreSQL the conversations to open, while other changes run side by side,
+//! because each of their statements is a round trip. A member that fails gets its own answer and never spoils the others.
 
-use crate::error::{may_be_stored, store_error};
+use crate::dialect::is_postgres;
+use crate::error::{is_worth_repeating, may_be_stored, store_error};
 use crate::open::{self, OpenMember};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
@@ -10,18 +12,24 @@ use sea_orm::{
     DatabaseConnection, DatabaseTransaction, DbErr, SqlErr, SqliteTransactionMode, TransactionOptions, TransactionTrait,
 };
 use std::panic::AssertUnwindSafe;
-use std::time::Instant;
-use tokio::sync::{mpsc, oneshot};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tokio::sync::{Mutex, mpsc, oneshot};
 
 /// How many changes share one commit at most.
 const LARGEST_BATCH: usize = 64;
 /// How many changes may wait; beyond it callers are told to come back.
 const WAITING_ROOM: usize = 1_024;
 
-/// Hands changes to the writer task.
+/// How many tasks open conversations on PostgreSQL: while one waits for its commit, another gathers and writes.
+const OPENERS: usize = 2;
+
+/// Hands changes to whoever writes them.
 #[derive(Clone)]
 pub(crate) struct Writer {
     waiting: mpsc::Sender<Member>,
+    /// Where changes that need not wait for others run by themselves.
+    side_by_side: Option<DatabaseConnection>,
 }
 
 /// Something that waits to be written.
@@ -65,21 +73,36 @@ where
 }
 
 impl Writer {
-    /// Starts the writer task on the current runtime; it ends when the last handle is dropped.
-    pub(crate) fn start(connection: DatabaseConnection, readers: DatabaseConnection) -> Self {
+    /// Starts its tasks on the current runtime; they end when the last handle is dropped.
+    pub(crate) fn start(connection: &DatabaseConnection, readers: &DatabaseConnection) -> Self {
         let (waiting, line) = mpsc::channel(WAITING_ROOM);
-        tokio::spawn(write_all(connection, readers, line));
-        Self { waiting }
+        let line = Arc::new(Mutex::new(line));
+        let side_by_side = is_postgres(connection).then(|| connection.clone());
+        for _ in 0..side_by_side.as_ref().map_or(1, |_| OPENERS) {
+            tokio::spawn(write_all(connection.clone(), readers.clone(), Arc::clone(&line)));
+        }
+        Self { waiting, side_by_side }
     }
 
-    /// Runs a change in a transaction shared with whatever else waits; answers after the commit.
+    /// Runs a change in a transaction, shared with whatever else waits where that helps; answers after the commit. The
+    /// change may be run more than once, when its transaction met another.
     pub(crate) async fn write<T, F>(&self, work: F) -> Result<T, StoreError>
     where
         F: for<'t> Fn(&'t DatabaseTransaction) -> BoxFuture<'t, Result<T, DbErr>> + Send + Sync + 'static,
         T: Send + 'static,
     {
         let (answer, asked) = oneshot::channel();
-        let change = Member::Change(Box::new(Work { work, result: None, answer }));
+        let change: Box<dyn Change> = Box::new(Work { work, result: None, answer });
+        if let Some(connection) = &self.side_by_side {
+            // In a task of its own: a caller that goes away must not cut a transaction.
+            let connection = connection.clone();
+            tokio::spawn(async move {
+                let readers = connection.clone();
+                alone(&connection, &readers, vec![], vec![change]).await;
+            });
+            return asked.await.map_err(|_| lost())?;
+        }
+        let change = Member::Change(change);
         // Internal changes wait for room: refusing them would help nobody.
         self.waiting.send(change).await.map_err(|_| stopped())?;
         asked.await.map_err(|_| lost())?
@@ -105,10 +128,16 @@ pub(crate) fn lost() -> StoreError {
     StoreError::OutcomeUnknown("the writer stopped while it held the change".into())
 }
 
-async fn write_all(connection: DatabaseConnection, readers: DatabaseConnection, mut line: mpsc::Receiver<Member>) {
-    let mut batch = Vec::with_capacity(LARGEST_BATCH);
-    while line.recv_many(&mut batch, LARGEST_BATCH).await > 0 {
-        let members = std::mem::take(&mut batch);
+async fn write_all(
+    connection: DatabaseConnection,
+    readers: DatabaseConnection,
+    line: Arc<Mutex<mpsc::Receiver<Member>>>,
+) {
+    loop {
+        let mut members = Vec::with_capacity(LARGEST_BATCH);
+        if line.lock().await.recv_many(&mut members, LARGEST_BATCH).await == 0 {
+            return;
+        }
         // A panic in a change drops its transaction, which rolls back; whoever waited learns that the outcome is unknown.
         if AssertUnwindSafe(write_batch(&connection, &readers, members)).catch_unwind().await.is_err() {
             tracing::error!("a change panicked while it was written; its batch was rolled back");
@@ -127,7 +156,7 @@ async fn write_batch(connection: &DatabaseConnection, readers: &DatabaseConnecti
             Member::Change(change) => changes.push(change),
         }
     }
-    match commit(connection, &mut opens, &mut changes).await {
+    match commit_surely(connection, &mut opens, &mut changes).await {
         Ok(()) => answer_all(opens, changes, || Ok(())),
         // Where the store itself cannot, it cannot for each alone either.
         Err(Failed::BeforeCommit(error)) if count > 1 && !matches!(store_error(&error), StoreError::Busy(_)) => {
@@ -151,7 +180,7 @@ async fn alone(
     mut opens: Vec<OpenMember>,
     mut changes: Vec<Box<dyn Change>>,
 ) {
-    match commit(connection, &mut opens, &mut changes).await {
+    match commit_surely(connection, &mut opens, &mut changes).await {
         Ok(()) => answer_all(opens, changes, || Ok(())),
         Err(failed) => settle_failure(readers, opens, changes, &failed).await,
     }
@@ -164,6 +193,50 @@ enum Failed {
     /// The commit itself failed: it may be stored.
     AtCommit(DbErr),
 }
+
+impl Failed {
+    /// What it means where an earlier try may have been stored.
+    fn after(self, unknown: bool) -> Self {
+        match self {
+            Self::BeforeCommit(error) if unknown => Self::AtCommit(error),
+            failed => failed,
+        }
+    }
+}
+
+/// Commits; where the transaction met another or lost its connection, again as a whole, a bounded number of times. Opening
+/// again with the same ids finds what an earlier try may have stored, so an unknown commit is settled the same way.
+async fn commit_surely(
+    connection: &DatabaseConnection,
+    opens: &mut [OpenMember],
+    changes: &mut [Box<dyn Change>],
+) -> Result<(), Failed> {
+    let mut unknown = false;
+    for wait in RETRIES {
+        match commit(connection, opens, changes).await {
+            Err(Failed::BeforeCommit(error)) if is_worth_repeating(&error) => {
+                tracing::debug!(%error, "a transaction is tried again");
+            }
+            Err(Failed::AtCommit(error)) if is_worth_repeating(&error) && changes.is_empty() => {
+                tracing::warn!(%error, "a commit was cut off; it is applied again");
+                unknown = true;
+            }
+            done => return done.map_err(|failed| failed.after(unknown)),
+        }
+        tokio::time::sleep(wait).await;
+    }
+    commit(connection, opens, changes).await.map_err(|failed| failed.after(unknown))
+}
+
+/// How long to wait before each repetition: a collision is over at once, a restart takes seconds.
+const RETRIES: [Duration; 6] = [
+    Duration::from_millis(1),
+    Duration::from_millis(20),
+    Duration::from_millis(100),
+    Duration::from_millis(300),
+    Duration::from_secs(1),
+    Duration::from_secs(2),
+];
 
 async fn commit(
     connection: &DatabaseConnection,

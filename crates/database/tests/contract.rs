@@ -1,10 +1,11 @@
-//! The contract of stores, on SQLite.
+//! The contract of stores, on SQLite and PostgreSQL.
 #![expect(clippy::expect_used, reason = "without a database there is nothing to test")]
 
 use async_trait::async_trait;
 use overture_database::{Database, DatabaseOptions};
 use overture_testkit::store_contract;
 use overture_testkit::store_contract::{StoreHarness, StorePorts};
+use overture_tests::postgres::Postgres;
 use tempfile::TempDir;
 
 /// A database in a folder of its own.
@@ -38,4 +39,37 @@ impl StoreHarness for SqliteFile {
     }
 }
 
+/// A database of its own on a server that all tests of this program share.
+struct PostgresDatabase {
+    url: String,
+    database: Database,
+}
+
+impl PostgresDatabase {
+    async fn open(url: &str) -> Database {
+        let options = DatabaseOptions { url: url.to_owned(), secrets_key: [7; 32], readers: 4 };
+        Database::open(options).await.expect("a fresh database opens")
+    }
+}
+
+#[async_trait]
+impl StoreHarness for PostgresDatabase {
+    async fn empty() -> Self {
+        let server = Postgres::shared().await.expect("PostgreSQL can be started");
+        let url = server.database().await.expect("a database can be made");
+        let database = Self::open(&url).await;
+        database.migrate().await.expect("a fresh database can be migrated");
+        Self { url, database }
+    }
+
+    fn ports(&self) -> StorePorts {
+        StorePorts::of(&self.database)
+    }
+
+    async fn reopened(&self) -> StorePorts {
+        StorePorts::of(&Self::open(&self.url).await)
+    }
+}
+
 store_contract!(sqlite, SqliteFile);
+store_contract!(postgres, PostgresDatabase);

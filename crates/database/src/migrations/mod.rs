@@ -1,13 +1,17 @@
 //! The schema's history: forward only, each step in one transaction. A step that has been released never changes.
 
-use sea_orm::{ConnectionTrait, DbErr};
+use sea_orm::{ConnectionTrait, DbBackend, DbErr};
 use sea_orm_migration::{MigrationName, MigrationTrait, MigratorTrait, SchemaManager};
 
 pub(crate) struct Migrator;
 
 impl MigratorTrait for Migrator {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        vec![Box::new(Step { name: "m0001_first", sqlite: include_str!("m0001_first.sqlite.sql") })]
+        vec![Box::new(Step {
+            name: "m0001_first",
+            sqlite: include_str!("m0001_first.sqlite.sql"),
+            postgres: include_str!("m0001_first.postgres.sql"),
+        })]
     }
 }
 
@@ -15,6 +19,7 @@ impl MigratorTrait for Migrator {
 struct Step {
     name: &'static str,
     sqlite: &'static str,
+    postgres: &'static str,
 }
 
 impl MigrationName for Step {
@@ -26,7 +31,8 @@ impl MigrationName for Step {
 #[async_trait::async_trait]
 impl MigrationTrait for Step {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        manager.get_connection().execute_unprepared(self.sqlite).await.map(|_| ())
+        let sql = if manager.get_database_backend() == DbBackend::Postgres { self.postgres } else { self.sqlite };
+        manager.get_connection().execute_unprepared(sql).await.map(|_| ())
     }
 
     fn use_transaction(&self) -> Option<bool> {

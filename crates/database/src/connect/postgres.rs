@@ -1,0 +1,66 @@
+//! A PostgreSQL server: one pool for everything.
+
+use super::{ACQUIRE_TIMEOUT, DatabaseOptions, OpenDatabaseError, unusable};
+use crate::migrations::Migrator;
+use sea_orm::sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sea_orm::sqlx::{ConnectOptions as _, Connection as _, Executor as _};
+use sea_orm::{ConnectionTrait as _, DatabaseConnection, DbErr, SqlxPostgresConnector, TransactionTrait as _};
+use sea_orm_migration::MigratorTrait;
+use std::str::FromStr;
+use std::time::Duration;
+
+/// What every connection is told. A statement that hangs must not hold others for ever; what was committed must be on disk
+/// even where the server is set to be faster than that.
+const SETTINGS: &str = "SET statement_timeout = '10s'; SET lock_timeout = '5s'; SET idle_in_transaction_session_timeout = '30s'; \
+    SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') IN ('off', 'local')";
+
+/// Migrations of all processes wait for each other under this name.
+const MIGRATING: &str = "SELECT pg_advisory_xact_lock(hashtextextended('overture migrate', 0))";
+
+/// How long a connection may lie idle; a server or a proxy between may end it after that.
+const IDLE: Duration = Duration::from_secs(10 * 60);
+
+/// A connection that was used so recently is not asked whether it still lives.
+const TRUSTED_FOR: Duration = Duration::from_secs(1);
+
+/// The pool, for writing and for reading.
+pub(super) async fn open(
+    options: &DatabaseOptions,
+) -> Result<(DatabaseConnection, DatabaseConnection), OpenDatabaseError> {
+    let connect = PgConnectOptions::from_str(&options.url)
+        .map_err(unusable)?
+        .application_name("overture")
+        .statement_cache_capacity(256)
+        .disable_statement_logging();
+    let pool = PgPoolOptions::new()
+        .max_connections(options.readers.max(1))
+        .min_connections(1)
+        .acquire_timeout(ACQUIRE_TIMEOUT)
+        .idle_timeout(IDLE)
+        .test_before_acquire(false)
+        // A connection that lay idle may be dead by now: the server was restarted, or a proxy ended it.
+        .before_acquire(|connection, seen| {
+            Box::pin(async move {
+                if seen.idle_for > TRUSTED_FOR {
+                    connection.ping().await?;
+                }
+                Ok(true)
+            })
+        })
+        .after_connect(|connection, _| Box::pin(async move { connection.execute(SETTINGS).await.map(|_| ()) }))
+        .connect_with(connect)
+        .await
+        .map_err(unusable)?;
+    let connection = SqlxPostgresConnector::from_sqlx_postgres_pool(pool);
+    Ok((connection.clone(), connection))
+}
+
+/// Takes every step that is pending, one process after the other.
+pub(super) async fn migrate(connection: &DatabaseConnection) -> Result<(), DbErr> {
+    let tx = connection.begin().await?;
+    // A step may take longer than a statement of a request, and so may waiting for another process.
+    tx.execute_unprepared("SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = 0").await?;
+    tx.execute_unprepared(MIGRATING).await?;
+    Migrator::up(&tx, None).await?;
+    tx.commit().await
+}

@@ -1,0 +1,49 @@
+//! A SQLite file: one connection writes, several read.
+
+use super::{ACQUIRE_TIMEOUT, DatabaseOptions, OpenDatabaseError, unusable};
+use sea_orm::sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+use sea_orm::sqlx::{ConnectOptions as _, Connection as _};
+use sea_orm::{DatabaseConnection, SqlxSqliteConnector};
+use std::str::FromStr;
+use std::time::Duration;
+
+/// How long a statement waits for another process that writes the same file.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// The connection that writes and those that read.
+pub(super) async fn open(
+    options: &DatabaseOptions,
+) -> Result<(DatabaseConnection, DatabaseConnection), OpenDatabaseError> {
+    let connect = SqliteConnectOptions::from_str(&options.url)
+        .map_err(unusable)?
+        .create_if_missing(true)
+        .foreign_keys(true)
+        .journal_mode(SqliteJournalMode::Wal)
+        .synchronous(SqliteSynchronous::Full)
+        .busy_timeout(BUSY_TIMEOUT)
+        .statement_cache_capacity(128)
+        .disable_statement_logging();
+    Ok((pool(connect.clone(), 1, 1).await?, pool(connect, options.readers.max(1), 1).await?))
+}
+
+async fn pool(connect: SqliteConnectOptions, most: u32, least: u32) -> Result<DatabaseConnection, OpenDatabaseError> {
+    let pool = SqlitePoolOptions::new()
+        .max_connections(most)
+        .min_connections(least)
+        .idle_timeout(None)
+        .max_lifetime(None)
+        .acquire_timeout(ACQUIRE_TIMEOUT)
+        .test_before_acquire(false)
+        // SQLite rolls back by itself when a commit meets a full or failing disk, and the driver then believes that its
+        // transaction still runs: everything after it would nest inside and never be stored. Such a connection is closed.
+        .after_release(|connection, _| {
+            Box::pin(async move {
+                connection.ping().await?;
+                Ok(!connection.is_in_transaction())
+            })
+        })
+        .connect_with(connect)
+        .await
+        .map_err(unusable)?;
+    Ok(SqlxSqliteConnector::from_sqlx_sqlite_pool(pool))
+}

@@ -1,0 +1,91 @@
+//! What differs between SQLite and PostgreSQL. Statements are written once, in words that both know and a few that are put
+//! in here:
+//!
+//! | written | SQLite | PostgreSQL |
+//! |---|---|---|
+//! | `?` | `?` | `$1`, `$2`, … |
+//! | `{now}` | the database's time, in milliseconds | the same |
+//! | `greatest(…)`, `least(…)` | `max(…)`, `min(…)` | as written |
+//! | `CROSS JOIN t ON …` | as written: the order of tables is kept | `JOIN t ON …` |
+//! | `{lock t}` | nothing: one writes at a time | locks the rows of `t` until the commit |
+//! | `{skip locked}` | nothing | locks the rows that nobody has locked, and leaves the others out |
+
+use sea_orm::{ConnectionTrait, DatabaseTransaction, DbBackend, DbErr, Statement, Value};
+use std::fmt::Write;
+
+const SQLITE_NOW: &str = "CAST(unixepoch('subsec') * 1000 AS INTEGER)";
+/// The time at which the statement began: one time for all its rows, and later than whatever it waited for before.
+const POSTGRES_NOW: &str = "CAST(extract(epoch FROM statement_timestamp()) * 1000 AS BIGINT)";
+
+/// A statement in the words of a database, with its values.
+pub(crate) fn statement(db: &impl ConnectionTrait, sql: &str, values: impl IntoIterator<Item = Value>) -> Statement {
+    let backend = db.get_database_backend();
+    let sql = if is_postgres(db) { for_postgres(sql) } else { for_sqlite(sql) };
+    Statement::from_sql_and_values(backend, sql, values)
+}
+
+/// Whether others may write at the same time: then what was looked at must be locked, or be said in the statement itself.
+pub(crate) fn is_postgres(db: &impl ConnectionTrait) -> bool {
+    db.get_database_backend() == DbBackend::Postgres
+}
+
+fn for_sqlite(sql: &str) -> String {
+    let sql = sql.replace("{now}", SQLITE_NOW).replace("greatest(", "max(").replace("least(", "min(");
+    without_locks(&sql.replace("{skip locked}", ""))
+}
+
+fn without_locks(sql: &str) -> String {
+    match sql.split_once("{lock ") {
+        Some((before, after)) => before.to_owned() + after.split_once('}').map_or("", |(_, rest)| rest),
+        None => sql.to_owned(),
+    }
+}
+
+fn for_postgres(sql: &str) -> String {
+    let sql = sql.replace("{now}", POSTGRES_NOW).replace("CROSS JOIN ", "JOIN ");
+    let sql = sql.replace("{skip locked}", "FOR UPDATE SKIP LOCKED").replace("{lock ", "FOR NO KEY UPDATE OF ");
+    let mut numbered = String::with_capacity(sql.len() + 64);
+    let mut parts = sql.split('?');
+    numbered.push_str(parts.next().unwrap_or_default());
+    for (number, part) in (1..).zip(parts) {
+        // Writing to a text cannot fail.
+        let _ = write!(numbered, "${number}{part}");
+    }
+    numbered.replace('}', "")
+}
+
+/// Nobody else who says the same names goes on until this transaction ends, in any process. On SQLite nobody writes
+/// meanwhile anyway. Names are locked in one order, so that two never wait for each other.
+pub(crate) async fn claim_names(tx: &DatabaseTransaction, names: Vec<String>) -> Result<(), DbErr> {
+    if !is_postgres(tx) || names.is_empty() {
+        return Ok(());
+    }
+    let mut rows = crate::sql::Rows::new(1);
+    for name in names {
+        rows.push([name.into()]);
+    }
+    let sql = "SELECT pg_advisory_xact_lock(k) FROM \
+               (SELECT DISTINCT hashtextextended(c1, 0) AS k FROM r WHERE c1 IS NOT NULL ORDER BY k) s";
+    rows.read(tx, sql).await.map(|_| ())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SQL: &str = "WITH d AS (SELECT id FROM a CROSS JOIN b ON b.id = a.id WHERE greatest(x, y) <= ? {lock a}) \
+                       UPDATE t SET z = least(z, ?) {skip locked}";
+
+    #[test]
+    fn sqlite_knows_no_locks_and_other_names() {
+        let expected = "WITH d AS (SELECT id FROM a CROSS JOIN b ON b.id = a.id WHERE max(x, y) <= ? ) UPDATE t SET z = min(z, ?) ";
+        assert_eq!(for_sqlite(SQL), expected);
+    }
+
+    #[test]
+    fn postgres_numbers_its_values_and_locks() {
+        let expected = "WITH d AS (SELECT id FROM a JOIN b ON b.id = a.id WHERE greatest(x, y) <= $1 FOR NO KEY UPDATE OF a) \
+                        UPDATE t SET z = least(z, $2) FOR UPDATE SKIP LOCKED";
+        assert_eq!(for_postgres(SQL), expected);
+    }
+}

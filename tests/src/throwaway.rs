@@ -1,0 +1,125 @@
+//! Servers that live as long as the program that started them, however it ends: a shell between holds the other end of a
+//! pipe, and stops the server and removes its folder when the pipe is closed.
+
+use crate::places::target;
+use anyhow::{Context, Result};
+use std::fs::File;
+use std::net::TcpListener;
+use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+/// Runs `"$@"` until standard input ends, then stops it with the signal `$1` and removes the folder `$2`.
+const KEEPER: &str = r#"
+signal=$1; folder=$2; shift 2
+trap '' INT TERM HUP
+exec 3<&0
+"$@" </dev/null 3<&- & server=$!
+cat <&3 >/dev/null
+kill -s "$signal" "$server"; wait "$server"; rm -rf "$folder"
+"#;
+
+/// Who runs a server that refuses to run as root.
+const NOBODY: u32 = 65_534;
+
+/// A server with a folder of its own.
+pub struct Throwaway {
+    keeper: Child,
+    folder: PathBuf,
+}
+
+impl Throwaway {
+    /// Starts a command in the background; what it says goes to `server.log` in its folder.
+    ///
+    /// # Errors
+    /// It cannot be started.
+    pub fn start(command: &Command, home: &Home, stop_with: &str) -> Result<Self> {
+        let log = File::options().create(true).append(true).open(home.folder.join("server.log"))?;
+        let mut keeper = home.command("sh");
+        keeper.args(["-c", KEEPER, "keeper", stop_with]).arg(&home.folder);
+        keeper.arg(command.get_program()).args(command.get_args());
+        keeper.stdin(Stdio::piped()).stdout(log.try_clone()?).stderr(log);
+        let keeper = keeper.spawn().with_context(|| format!("{command:?} does not start"))?;
+        Ok(Self { keeper, folder: home.folder.clone() })
+    }
+
+    /// Whether it ended by itself, with what it said.
+    ///
+    /// # Errors
+    /// The system does not say.
+    pub fn log(&self) -> String {
+        std::fs::read_to_string(self.folder.join("server.log")).unwrap_or_default()
+    }
+}
+
+impl Drop for Throwaway {
+    fn drop(&mut self) {
+        drop(self.keeper.stdin.take());
+        // Already gone is as good.
+        let _ = self.keeper.wait();
+    }
+}
+
+/// A folder for a server, and the user that owns it.
+pub struct Home {
+    /// Where it is.
+    pub folder: PathBuf,
+    user: Option<u32>,
+}
+
+impl Home {
+    /// A new folder under the target folder. With `drop_root` it belongs to nobody if we are root; where nobody cannot
+    /// get to the target folder, it lies among the temporary files.
+    ///
+    /// # Errors
+    /// It cannot be made.
+    pub fn new(prefix: &str, drop_root: bool) -> Result<Self> {
+        let user = (drop_root && rustix::process::geteuid().is_root()).then_some(NOBODY);
+        let mut parent = target()?.join("tmp");
+        std::fs::create_dir_all(&parent)?;
+        if user.is_some() && !reachable(&parent)? {
+            parent = std::env::temp_dir();
+        }
+        // The keeper removes the folder as the same user, so that the one above must be that user's too.
+        parent.push(if user.is_some() { "overture-servers-of-nobody" } else { "overture-servers" });
+        std::fs::create_dir_all(&parent)?;
+        if let Some(user) = user {
+            chown(&parent, Some(user), Some(user))?;
+        }
+        let folder = tempfile::Builder::new().prefix(prefix).tempdir_in(parent)?.keep();
+        if let Some(user) = user {
+            chown(&folder, Some(user), Some(user))?;
+        }
+        Ok(Self { folder, user })
+    }
+
+    /// A command run in this folder as its user.
+    pub fn command(&self, program: impl AsRef<std::ffi::OsStr>) -> Command {
+        let mut command = Command::new(program);
+        command.current_dir(&self.folder).env("HOME", &self.folder).process_group(0);
+        if let Some(user) = self.user {
+            command.uid(user).gid(user);
+        }
+        command
+    }
+}
+
+/// Whether others may pass through every folder on the way.
+fn reachable(folder: &Path) -> Result<bool> {
+    for folder in folder.ancestors() {
+        let about = std::fs::metadata(folder)?;
+        if about.permissions().mode() & 0o001 == 0 && about.uid() != NOBODY {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+/// A port of this machine that nobody listens on now.
+///
+/// # Errors
+/// The system has none.
+pub fn free_port() -> Result<u16> {
+    Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?.port())
+}

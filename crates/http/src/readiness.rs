@@ -19,4 +19,8 @@ pub trait Readiness: Send + Sync {
     /// Every part, the most important first. May ask the parts; what has not answered within two seconds counts as not
     /// ready, as a whole.
     async fn parts(&self) -> Vec<Part>;
+
+    /// What deserves a look although the process is ready, for operators: sentences without anything personal or secret.
+    /// May read many rows, so it is asked only for `?verbose` on the administration address.
+    async fn warnings(&self) -> Vec<String>;
 }

@@ -131,11 +131,6 @@ pub(crate) enum WorkspaceCommand {
     },
 }
 
-/// This program as it was called, such as `target/debug/overture`: what a person can paste.
-pub(crate) fn program() -> String {
-    std::env::args().next().filter(|name| !name.is_empty()).unwrap_or_else(|| "overture".into())
-}
-
 #[derive(Debug, Clone, Subcommand)]
 pub(crate) enum ChannelCommand {
     /// Make a channel.

@@ -1,7 +1,8 @@
 //! What a person is told when a command did not do what it should: one sentence, a remedy, and an exit code.
 //! Refuses stacks and backtraces.
 
-use crate::config::ConfigProblem;
+use crate::config::Refused;
+use crate::hints::hint;
 use overture_domain::ports::StoreError;
 use std::fmt;
 use std::io;
@@ -38,6 +39,11 @@ impl Failure {
     #[must_use]
     pub(crate) fn told_as(self, json: serde_json::Value) -> Self {
         Self { json: Some(json), ..self }
+    }
+
+    /// The remedy where only a look at the whole helps.
+    pub(crate) fn doctor() -> String {
+        format!("{} says what is wrong with the installation.", hint("doctor"))
     }
 
     /// A file or folder that did not let itself be used.
@@ -85,9 +91,9 @@ impl fmt::Display for Failure {
     }
 }
 
-impl From<Vec<ConfigProblem>> for Failure {
-    fn from(problems: Vec<ConfigProblem>) -> Self {
-        let told: Vec<_> = problems.iter().map(ToString::to_string).collect();
+impl From<Refused> for Failure {
+    fn from(refused: Refused) -> Self {
+        let told: Vec<_> = refused.problems.iter().map(ToString::to_string).collect();
         Self::usage(told.join("\n"))
     }
 }
@@ -108,13 +114,13 @@ impl From<StoreError> for Failure {
         let failure = Self::new(format!("The database did not do it: {error}"));
         match error {
             StoreError::Busy(_) => {
-                failure.remedy("Try again; if it stays so, look at the disk and at `overture doctor`.")
+                failure.remedy(format!("Try again; if it stays so, look at the disk and at {}.", hint("doctor")))
             }
             StoreError::OutcomeUnknown(_) => failure.remedy("List what is there before you try again."),
             StoreError::Corrupt { .. } => {
                 failure.remedy("That row was written by something else or by a newer version of Overture.")
             }
-            StoreError::Failed(_) => failure.remedy("`overture doctor` says what is wrong with the installation."),
+            StoreError::Failed(_) => failure.remedy(Self::doctor()),
         }
     }
 }
@@ -142,7 +148,7 @@ mod tests {
     #[test]
     fn usage_and_configuration_end_with_2_and_everything_else_with_1() {
         assert_eq!(Failure::usage("x").exit_code(), ExitCode::from(2));
-        assert_eq!(Failure::from(Vec::<ConfigProblem>::new()).exit_code(), ExitCode::from(2));
+        assert_eq!(Failure::from(Refused { problems: vec![], explained: vec![] }).exit_code(), ExitCode::from(2));
         assert_eq!(Failure::from(StoreError::Busy("x".into())).exit_code(), ExitCode::from(1));
     }
 }

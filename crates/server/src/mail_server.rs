@@ -2,6 +2,7 @@
 //! Refuses a password in the address: other users of the machine can read command lines.
 
 use crate::failure::Failure;
+use crate::samples::quoted;
 use overture_domain::values::Secret;
 use serde_json::{Value, json};
 use std::net::IpAddr;
@@ -14,6 +15,9 @@ pub(crate) struct MailServer {
     tls: &'static str,
     user: Option<String>,
 }
+
+/// The variable of the password, for scripts.
+pub(crate) const PASSWORD: &str = "OVERTURE_TRY_SMTP_PASSWORD";
 
 const REMEDY: &str = "Write smtp://USER@HOST:587 (STARTTLS), smtps://USER@HOST (TLS from the start) or, for a server that asks for neither, smtp://HOST:25?tls=none.";
 
@@ -38,7 +42,7 @@ impl MailServer {
             return Err(Failure::usage(
                 "--smtp holds a password, and other users of this machine can read command lines",
             )
-            .remedy("Leave it out: it is asked for, or read from OVERTURE_TRY_SMTP_PASSWORD."));
+            .remedy(format!("Leave it out: it is asked for, or read from {PASSWORD}.")));
         }
         let user = match user.map(percent_decoded) {
             Some(None) => return Err(flaw("has a user name with a broken % in it")),
@@ -69,6 +73,47 @@ impl MailServer {
     /// Who logs in there.
     pub(crate) fn user(&self) -> Option<&str> {
         self.user.as_deref()
+    }
+
+    /// What to change in `--smtp` where sending ended with this code; `None` where nothing there is to blame.
+    pub(crate) fn remedy(&self, code: &str) -> Option<String> {
+        match code {
+            "starttls_unavailable" | "starttls_refused" => {
+                let (user, note) = match self.user() {
+                    // A password travels without TLS only within this machine.
+                    Some(_) if !is_this_machine(&self.host) => {
+                        (None, " (without a user name: no password is sent without TLS)")
+                    }
+                    user => (user, ""),
+                };
+                Some(format!(
+                    "If that server speaks TLS from the start, write --smtp {}; if it speaks none, --smtp {}{note}.",
+                    quoted(&self.url("smtps", self.user(), "")),
+                    quoted(&self.url("smtp", user, "?tls=none"))
+                ))
+            }
+            "tls_failed" if self.tls == "tls" => Some(format!(
+                "If that server begins without TLS, write --smtp {}.",
+                quoted(&self.url("smtp", self.user(), "?tls=starttls"))
+            )),
+            "tls_certificate" => Some("Name the server in --smtp as its certificate does.".into()),
+            "authentication_failed" => {
+                Some(format!("Check the user name in --smtp, and the password: what was typed, or {PASSWORD}."))
+            }
+            "authentication_required" => {
+                Some(format!("Name the user: --smtp {}.", quoted(&self.url("smtp", Some("USER"), ""))))
+            }
+            "authentication_unavailable" => Some("Leave the user name out of --smtp, or choose another port.".into()),
+            "connection_failed" | "name_unresolved" => Some("Check host and port in --smtp.".into()),
+            _ => None,
+        }
+    }
+
+    fn url(&self, scheme: &str, user: Option<&str>, query: &str) -> String {
+        let Self { host, port, .. } = self;
+        let user = user.map(|user| format!("{user}@")).unwrap_or_default();
+        let host = if host.contains(':') { format!("[{host}]") } else { host.clone() };
+        format!("{scheme}://{user}{host}:{port}{query}")
     }
 
     /// The settings of a channel that sends by it. `from` is the sender's address where the user name is none.
@@ -173,6 +218,27 @@ mod tests {
     fn a_password_on_the_command_line_is_refused_and_not_repeated() {
         let told = MailServer::parse("smtp://ann:hunter2@h").unwrap_err().to_string();
         assert!(told.contains("OVERTURE_TRY_SMTP_PASSWORD") && !told.contains("hunter2"), "{told}");
+    }
+
+    #[test]
+    fn a_server_without_starttls_is_answered_with_an_address_that_does_without() {
+        let remedy = |url: &str| MailServer::parse(url).unwrap().remedy("starttls_unavailable").unwrap();
+        let told = remedy("smtp://mail.example.com:2525");
+        assert!(told.contains("'smtp://mail.example.com:2525?tls=none'") && !told.contains("password"), "{told}");
+        assert!(remedy("smtp://ann@localhost:2525").contains("'smtp://ann@localhost:2525?tls=none'"));
+        assert!(remedy("smtp://[::1]:2525?tls=starttls").contains("'smtp://[::1]:2525?tls=none'"));
+        let told = remedy("smtp://ann@mail.example.com");
+        assert!(told.contains("'smtp://mail.example.com:587?tls=none' (without a user name"), "{told}");
+        for url in told.split('\'').filter(|word| word.starts_with("smtp")) {
+            MailServer::parse(url).unwrap();
+        }
+    }
+
+    #[test]
+    fn a_refusal_that_no_other_address_mends_has_no_remedy_here() {
+        let server = MailServer::parse("smtp://ann@mail.example.com").unwrap();
+        assert_eq!(server.remedy("session_refused"), None);
+        assert!(server.remedy("authentication_failed").unwrap().contains(PASSWORD));
     }
 
     #[test]

@@ -8,9 +8,11 @@ mod config;
 #[cfg(debug_assertions)]
 mod crash;
 mod failure;
+mod hints;
 mod left_to_workers;
 mod mail_server;
 mod maker;
+mod overdue;
 mod printer;
 mod readiness;
 mod samples;

@@ -2,6 +2,7 @@
 //! Refuses to print: commands do.
 
 use crate::failure::Failure;
+use crate::hints::hint;
 use overture_channels::check_settings;
 use overture_domain::entities::{ApiKey, Channel, ChannelKind, ChannelState, KeyDigest, OnUnclear, Scope, Transport};
 use overture_domain::ids::{ApiKeyId, ChannelId, TenantId, Version, WorkspaceId};
@@ -70,7 +71,7 @@ impl Maker {
             Some(tenant) => {
                 let workspace = self.tenants.workspaces(tenant.id).await?.into_iter().next().ok_or_else(|| {
                     Failure::new(format!("The tenant {} has no workspace", tenant.name))
-                        .remedy("Make one: overture workspace add --name TEXT")
+                        .remedy(format!("{} makes one.", hint("workspace add --name TEXT")))
                 })?;
                 (tenant.id, workspace.id)
             }
@@ -156,6 +157,12 @@ impl Maker {
             return Err(Failure::usage(format!("The transport {transport} cannot carry {kind}"))
                 .remedy(format!("For {kind} use {}.", able.join(" or "))));
         }
+        if let Some((field, variable)) = empty_reference(settings) {
+            return Err(Failure::usage(format!(
+                "{field} names the environment variable {variable}, which is set but empty"
+            ))
+            .remedy(format!("Give {variable} a value for the process that runs this command.")));
+        }
         let environment = |name: &str| std::env::var(name).ok();
         let checked = check_settings(kind, transport, settings, &environment).map_err(|problem| {
             Failure::usage(format!("{} {}", problem.field, problem.reason)).remedy(problem.remedy)
@@ -201,4 +208,13 @@ impl Maker {
         self.keys.add(&key, &KeyDigest::of(&raw)).await?;
         Ok((key.id, raw))
     }
+}
+
+/// The first setting that is to be read from a variable that is there but empty, and that variable.
+fn empty_reference(settings: &Value) -> Option<(&str, &str)> {
+    let is_empty = |variable: &str| std::env::var(variable).is_ok_and(|value| value.trim().is_empty());
+    settings.as_object()?.iter().find_map(|(field, value)| {
+        let variable = value.get("fromEnv")?.as_str()?.trim();
+        is_empty(variable).then_some((field.as_str(), variable))
+    })
 }

@@ -1,5 +1,6 @@
 //! Whether the parts of this process can do their work: the answer behind `GET /readyz`.
 
+use crate::overdue::Overdue;
 use crate::wiring::Delivery;
 use async_trait::async_trait;
 use overture_domain::ports::Observatory;
@@ -11,6 +12,8 @@ pub(crate) struct Parts {
     pub(crate) observatory: Arc<dyn Observatory>,
     /// `None` where workers deliver.
     pub(crate) delivery: Option<Delivery>,
+    /// How many conversations run at once where this process delivers.
+    pub(crate) concurrency: usize,
 }
 
 #[async_trait]
@@ -22,13 +25,27 @@ impl Readiness for Parts {
         }];
         if let Some(Delivery { engine, relay }) = &self.delivery {
             let room = engine.room();
-            parts.push(part("engine", room > 0, &format!("has room for {room} more conversations")));
+            let detail = format!(
+                "has room for {room} more conversations; {} run at once, the others wait their turn",
+                self.concurrency
+            );
+            parts.push(part("engine", room > 0, &detail));
             parts.push(match relay.works() {
                 true => part("relay", true, "hands wakeups over"),
                 false => part("relay", false, "cannot claim wakeups; the log says why"),
             });
         }
         parts
+    }
+
+    async fn warnings(&self) -> Vec<String> {
+        match self.observatory.overview().await {
+            Ok(overview) => Overdue::of(&overview)
+                .map(|overdue| format!("{overdue}. {}", overdue.remedy(self.delivery.is_some())))
+                .into_iter()
+                .collect(),
+            Err(error) => vec![format!("What waits cannot be counted: {error}.")],
+        }
     }
 }
 

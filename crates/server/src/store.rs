@@ -2,11 +2,16 @@
 
 use crate::config::{DatabaseKind, Settings};
 use crate::failure::Failure;
+use crate::hints::hint;
 use crate::secret_key::SecretKey;
 use overture_database::{Database, DatabaseOptions, MigrationStatus};
-use std::fs::DirBuilder;
+use std::fs::{DirBuilder, File};
+use std::io::{self, Read};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
+
+/// The first bytes of every SQLite database (its file format, section 1.3).
+const SQLITE: &[u8] = b"SQLite format 3\0";
 
 /// How many connections read at once.
 const READERS: u32 = 4;
@@ -27,11 +32,9 @@ pub(crate) async fn open_or_make(settings: &Settings) -> Result<Store, Failure> 
     let store = open_as_it_is(settings).await?;
     let pending = status(&store.database).await?.pending;
     if !pending.is_empty() {
-        store
-            .database
-            .migrate()
-            .await
-            .map_err(|error| Failure::new(format!("The database cannot be migrated: {error}")).remedy(DOCTOR))?;
+        store.database.migrate().await.map_err(|error| {
+            Failure::new(format!("The database cannot be migrated: {error}")).remedy(Failure::doctor())
+        })?;
     }
     Ok(Store { migrated: pending, ..store })
 }
@@ -55,6 +58,7 @@ pub(crate) async fn open_as_it_is(settings: &Settings) -> Result<Store, Failure>
     if let Some(folder) = file.parent().filter(|folder| !folder.as_os_str().is_empty()) {
         make_folder(folder)?;
     }
+    must_be_sqlite(file)?;
     let secret_key = secret_key(settings, file)?;
     let options = DatabaseOptions {
         url: settings.database.url(),
@@ -82,7 +86,7 @@ pub(crate) async fn status(database: &Database) -> Result<MigrationStatus, Failu
     database
         .migration_status()
         .await
-        .map_err(|error| Failure::new(format!("The database cannot be read: {error}")).remedy(DOCTOR))
+        .map_err(|error| Failure::new(format!("The database cannot be read: {error}")).remedy(Failure::doctor()))
 }
 
 /// Whether somebody has made this installation's database.
@@ -94,18 +98,36 @@ pub(crate) fn must_exist(settings: &Settings) -> Result<(), Failure> {
     if file.exists() {
         return Ok(());
     }
-    Err(Failure::new(format!("There is no database yet: {} does not exist", file.display())).remedy(
-        "`overture init` makes one with a demo tenant and a key; OVERTURE__DATA_DIR says where to look for another.",
-    ))
+    Err(Failure::new(format!("There is no database yet: {} does not exist", file.display())).remedy(format!(
+        "{} makes one with a demo tenant and a key; OVERTURE__DATA_DIR says where to look for another.",
+        hint("init")
+    )))
 }
 
-const DOCTOR: &str = "`overture doctor` says what is wrong with the installation.";
+/// Whether a file is a SQLite database, as its first bytes say; a file that is missing or empty becomes one.
+///
+/// # Errors
+/// It is something else, or cannot be read.
+fn must_be_sqlite(file: &Path) -> Result<(), Failure> {
+    let mut beginning = Vec::new();
+    let read = File::open(file).and_then(|opened| opened.take(SQLITE.len() as u64).read_to_end(&mut beginning));
+    match read {
+        Ok(_) if beginning.is_empty() || beginning == SQLITE => Ok(()),
+        Ok(_) => Err(Failure::new(format!("{} is no SQLite database", file.display())).remedy(format!(
+            "Put a copy of the database in its place; or move the file away, and {} makes a new one; \
+             or name another with OVERTURE__DATA_DIR or OVERTURE__DATABASE__URL.",
+            hint("init")
+        ))),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(Failure::io("The database cannot be read", file, &error)),
+    }
+}
 
 /// The configured key, or the one of the data folder, which is made before the first database and never after.
 fn secret_key(settings: &Settings, database: &Path) -> Result<SecretKey, Failure> {
     match &settings.secret_key {
         Some(key) => Ok(key.clone()),
-        None if database.exists() && !SecretKey::is_in(&settings.data_dir) => Err(Failure::new(format!(
+        None if holds_something(database) && !SecretKey::is_in(&settings.data_dir) => Err(Failure::new(format!(
             "The database {} is there, but the secrets key it was made with is not: neither OVERTURE__SECRETS__KEY nor secrets.key in {}",
             database.display(),
             settings.data_dir.display()
@@ -113,6 +135,11 @@ fn secret_key(settings: &Settings, database: &Path) -> Result<SecretKey, Failure
         .remedy("Put the key back. If it is lost, set OVERTURE__SECRETS__KEY to a new one (openssl rand -base64 32) and add channels with passwords anew.")),
         None => SecretKey::of_folder(&settings.data_dir),
     }
+}
+
+/// Whether a file is there and not empty: an empty one is a database that was never written.
+fn holds_something(file: &Path) -> bool {
+    std::fs::metadata(file).is_ok_and(|metadata| metadata.len() > 0)
 }
 
 /// Makes a folder that only this user can look into; one that is there stays as it is.
@@ -151,7 +178,7 @@ mod tests {
     async fn looking_at_an_installation_that_is_not_there_makes_nothing() {
         let folder = tempfile::tempdir().unwrap();
         let told = open(&settings(&folder.path().join("data"))).await.err().unwrap().to_string();
-        assert!(told.contains("overture init"), "{told}");
+        assert!(told.contains(&hint("init")), "{told}");
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
     }
 
@@ -164,6 +191,22 @@ mod tests {
         let told = open_or_make(&settings).await.err().unwrap().to_string();
         assert!(told.contains("OVERTURE__SECRETS__KEY"), "{told}");
         assert!(!folder.path().join("secrets.key").exists());
+    }
+
+    #[tokio::test]
+    async fn a_file_that_is_no_database_is_named_as_that_whether_there_is_a_key_or_not_and_stays_as_it_is() {
+        for key in [false, true] {
+            let folder = tempfile::tempdir().unwrap();
+            let file = folder.path().join("overture.db");
+            std::fs::write(&file, "garbage, and more of it").unwrap();
+            if key {
+                SecretKey::of_folder(folder.path()).unwrap();
+            }
+            let told = open_or_make(&settings(folder.path())).await.err().unwrap().to_string();
+            assert!(told.contains("overture.db is no SQLite database") && told.contains("init"), "{told}");
+            assert_eq!(std::fs::read_to_string(&file).unwrap(), "garbage, and more of it");
+            assert_eq!(SecretKey::is_in(folder.path()), key);
+        }
     }
 
     #[tokio::test]

@@ -22,6 +22,16 @@ pub(crate) struct Ready {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(ignore)]
     parts: Option<Vec<PartBody>>,
+    /// What deserves a look although it is ready; shown with the parts.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(ignore)]
+    warnings: Option<Vec<String>>,
+}
+
+/// What only operators see.
+struct Shown {
+    parts: Vec<PartBody>,
+    warnings: Vec<String>,
 }
 
 #[derive(Serialize)]
@@ -48,11 +58,16 @@ pub(crate) async fn readyz_for_operators(
 ) -> Result<HttpResponse, Failure> {
     let verbose = request.query_string().split('&').any(|parameter| parameter.split('=').next() == Some("verbose"));
     let parts = parts(&state).await;
-    let shown = verbose.then(|| parts.iter().cloned().map(PartBody::from).collect());
+    let shown = match verbose {
+        true => {
+            Some(Shown { parts: parts.iter().cloned().map(PartBody::from).collect(), warnings: warnings(&state).await })
+        }
+        false => None,
+    };
     told(&parts, shown)
 }
 
-fn told(parts: &[Part], shown: Option<Vec<PartBody>>) -> Result<HttpResponse, Failure> {
+fn told(parts: &[Part], shown: Option<Shown>) -> Result<HttpResponse, Failure> {
     let ready = parts.iter().all(|part| part.ready);
     let mut response = match (ready, &shown) {
         (true, _) => HttpResponse::Ok(),
@@ -64,7 +79,8 @@ fn told(parts: &[Part], shown: Option<Vec<PartBody>>) -> Result<HttpResponse, Fa
             ));
         }
     };
-    Ok(response.insert_header((CACHE_CONTROL, "no-store")).json(Ready { ready, parts: shown }))
+    let (parts, warnings) = shown.map(|Shown { parts, warnings }| (parts, warnings)).unzip();
+    Ok(response.insert_header((CACHE_CONTROL, "no-store")).json(Ready { ready, parts, warnings }))
 }
 
 async fn parts(state: &State) -> Vec<Part> {
@@ -75,6 +91,17 @@ async fn parts(state: &State) -> Vec<Part> {
         Ok(Ok(parts)) => parts,
         Ok(Err(_)) => silent("its parts did not answer within two seconds"),
         Err(_) => silent("asking its parts failed"),
+    }
+}
+
+/// What deserves a look; that it cannot be found out is one of these things and no reason to be not ready.
+async fn warnings(state: &State) -> Vec<String> {
+    let readiness = Arc::clone(&state.application.readiness);
+    let asked =
+        state.application.runtime.spawn(async move { tokio::time::timeout(PATIENCE, readiness.warnings()).await });
+    match asked.await {
+        Ok(Ok(warnings)) => warnings,
+        Ok(Err(_)) | Err(_) => vec!["What waits could not be counted in time.".to_owned()],
     }
 }
 

@@ -49,6 +49,20 @@ async fn which_part_is_not_ready_is_told_on_the_administration_address() {
 }
 
 #[tokio::test]
+async fn what_deserves_a_look_is_told_to_operators_alone_and_makes_nothing_unready() {
+    let desk = with_separate_administration().await;
+    desk.parts.warn("3 conversations wait");
+    let verbose = at(desk.serving.admin_address, "/readyz?verbose").await;
+    assert_eq!((verbose.status, &verbose.json()["warnings"]), (200, &serde_json::json!(["3 conversations wait"])));
+    for shown in [at(desk.serving.admin_address, "/readyz").await, asked(&desk, "/readyz?verbose").await] {
+        assert!(shown.status == 200 && !shown.text.contains("wait"), "{}", shown.text);
+    }
+    desk.parts.hang_over_warnings();
+    let verbose = at(desk.serving.admin_address, "/readyz?verbose").await;
+    assert!(verbose.status == 200 && verbose.text.contains("could not be counted"), "{}", verbose.text);
+}
+
+#[tokio::test]
 async fn parts_that_do_not_answer_are_not_ready() {
     let desk = Desk::open().await;
     desk.parts.hang();

@@ -3,6 +3,7 @@
 use super::{Context, readable, the_tenant};
 use crate::cli::{ChannelArgs, ChannelCommand, OfTenant, WhichChannel};
 use crate::failure::Failure;
+use crate::hints::hint;
 use crate::maker::{Maker, NewChannel};
 use crate::printer::{Answer, table};
 use overture_database::Database;
@@ -45,7 +46,8 @@ async fn switch(database: &Database, which: WhichChannel, enabled: bool) -> Resu
             return Ok(Answer::new(json!({ "channelId": id.to_string(), "enabled": enabled }), text));
         }
     }
-    Err(Failure::new(format!("There is no channel {id}")).remedy("`overture channel list` shows those there are."))
+    Err(Failure::new(format!("There is no channel {id}"))
+        .remedy(format!("{} shows those there are.", hint("channel list"))))
 }
 
 /// Whose workspace it is.
@@ -56,7 +58,7 @@ async fn owner(tenants: &dyn TenantRepo, workspace: WorkspaceId, of: OfTenant) -
         }
     }
     Err(Failure::new(format!("There is no workspace {workspace}"))
-        .remedy("`overture workspace list` shows those there are."))
+        .remedy(format!("{} shows those there are.", hint("workspace list"))))
 }
 
 async fn list(database: &Database, workspace: Option<WorkspaceId>, of: OfTenant) -> Result<Answer, Failure> {

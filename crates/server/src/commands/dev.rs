@@ -2,8 +2,10 @@
 
 use super::Context;
 use super::init;
-use super::serve::{Served, Signals, raise_file_limit};
+use super::serve::{Served, Signals, left_to_workers, raise_file_limit};
+use crate::config::Settings;
 use crate::failure::Failure;
+use crate::hints::{hint, program};
 use crate::maker::{Demo, Maker};
 use crate::printer::Answer;
 use crate::samples::Samples;
@@ -24,12 +26,13 @@ pub(super) async fn run(context: &Context) -> Result<(), Failure> {
     let settings = &context.settings;
     if !settings.http.bind.ip().is_loopback() {
         return Err(Failure::usage(format!(
-            "`overture dev` prints a key and is for this machine alone, but http.bind is {}",
+            "`dev` prints a key and is for this machine alone, but http.bind is {}",
             settings.http.bind
         ))
-        .remedy(
-            "Use `overture serve` there, or set OVERTURE__HTTP__BIND to a loopback address such as 127.0.0.1:8080.",
-        ));
+        .remedy(format!(
+            "Use {} there, or set OVERTURE__HTTP__BIND to a loopback address such as 127.0.0.1:8080.",
+            hint("serve")
+        )));
     }
     let mut signals = Signals::listen()?;
     raise_file_limit();
@@ -42,7 +45,8 @@ pub(super) async fn run(context: &Context) -> Result<(), Failure> {
     let mut json = init::json(&Demo { api_key: Some(key.clone()), ..demo.clone() });
     json["url"] = json!(url);
     json["outbox"] = json!(settings.outbox.display().to_string());
-    context.printer.answer(&Answer::new(json, text(&Samples { url: &url, key: &key, demo: &demo }, &settings.outbox)));
+    let samples = Samples { url: &url, key: &key, demo: &demo };
+    context.printer.answer(&Answer::new(json, text(&samples, settings)));
     signals.wait().await;
     served.stop().await;
     Ok(())
@@ -72,7 +76,7 @@ fn keep(folder: &Path, key: &Secret) -> Result<(), Failure> {
         .map_err(|error| Failure::io("The key cannot be kept", &folder.join(KEY_FILE), &error))
 }
 
-fn text(samples: &Samples<'_>, outbox: &Path) -> String {
+fn text(samples: &Samples<'_>, settings: &Settings) -> String {
     let mut lines = vec![format!("Overture serves {0}  (API page: {0}/docs)", samples.url), String::new()];
     for (heading, line) in samples.lines() {
         lines.push(format!("# {heading}"));
@@ -81,9 +85,10 @@ fn text(samples: &Samples<'_>, outbox: &Path) -> String {
     }
     lines.push(format!(
         "What was delivered lies in {}: an .eml file per email, a .json file per SMS or WhatsApp message.",
-        outbox.display()
+        settings.outbox.display()
     ));
-    let program = crate::cli::program();
+    lines.extend(left_to_workers(settings));
+    let program = program();
     lines.push(format!(
         "How it went: {program} message list. A real email to yourself: {program} try --to ADDRESS --smtp smtp://USER@HOST:587"
     ));
@@ -94,7 +99,6 @@ fn text(samples: &Samples<'_>, outbox: &Path) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::Settings;
     use overture_domain::ports::TenantRepo;
     use std::os::unix::fs::PermissionsExt;
 

@@ -1,7 +1,9 @@
 //! `overture doctor`: looks at everything an installation needs, changes nothing, and says how to mend what is wrong.
 
-use crate::config::{ConfigProblem, DatabaseKind, Settings, meant_by_variable, variable};
+use crate::config::{ConfigProblem, DatabaseKind, Explained, Refused, Settings, meant_by_variable, variable};
 use crate::failure::Failure;
+use crate::hints::hint;
+use crate::overdue::Overdue;
 use crate::printer::{Answer, Printer};
 use crate::store;
 use crate::system::SystemClock;
@@ -27,6 +29,8 @@ const CONNECT_WITHIN: Duration = Duration::from_secs(5);
 /// One thing that was looked at.
 struct Check {
     what: &'static str,
+    /// The key of the configuration that it is about.
+    key: Option<&'static str>,
     state: State,
     text: String,
     remedy: Option<String>,
@@ -49,59 +53,78 @@ impl State {
     }
 }
 
+impl Check {
+    /// As a line for people.
+    fn line(&self) -> String {
+        let remedy = self.remedy.as_ref().map(|remedy| format!(". {remedy}")).unwrap_or_default();
+        format!("{:<4}  {}: {}{remedy}", self.state.as_str(), self.what, self.text.trim_end_matches('.'))
+    }
+}
+
 fn ok(what: &'static str, text: impl Into<String>) -> Check {
-    Check { what, state: State::Ok, text: text.into(), remedy: None }
+    Check { what, key: None, state: State::Ok, text: text.into(), remedy: None }
 }
 
 fn warn(what: &'static str, text: impl Into<String>, remedy: impl Into<String>) -> Check {
-    Check { what, state: State::Warn, text: text.into(), remedy: Some(remedy.into()) }
+    Check { state: State::Warn, remedy: Some(remedy.into()), ..ok(what, text) }
 }
 
 fn fail(what: &'static str, text: impl Into<String>, remedy: impl Into<String>) -> Check {
-    Check { what, state: State::Fail, text: text.into(), remedy: Some(remedy.into()) }
+    Check { state: State::Fail, ..warn(what, text, remedy) }
 }
 
 fn failed(what: &'static str, failure: &Failure) -> Check {
     let (text, remedy) = failure.parts();
-    Check { what, state: State::Fail, text: text.to_owned(), remedy: remedy.map(str::to_owned) }
+    Check { state: State::Fail, remedy: remedy.map(str::to_owned), ..ok(what, text) }
 }
 
-pub(super) async fn run(loaded: Result<Settings, Vec<ConfigProblem>>, printer: Printer) -> Result<(), Failure> {
-    let (settings, mut checks) = match loaded {
-        Ok(settings) => (Some(settings), vec![ok("configuration", "every key is known and every value does")]),
-        Err(problems) => (
-            None,
-            problems
-                .iter()
-                .map(ConfigProblem::parts)
-                .map(|(what, remedy)| fail("configuration", what, remedy))
-                .collect(),
-        ),
-    };
-    checks.extend(misspelt());
+pub(super) async fn run(loaded: Result<Settings, Refused>, printer: Printer) -> Result<(), Failure> {
+    let mut checks = misspelt();
     checks.push(clock());
-    if let Some(settings) = &settings {
-        checks.push(address(settings));
-        checks.extend(files(settings));
-        checks.extend(database(settings).await);
-    }
-    report(settings.as_ref(), &checks, printer)
+    let explained = match loaded {
+        Ok(settings) => {
+            checks.insert(0, ok("configuration", "every key is known and every value is allowed"));
+            checks.push(address(&settings));
+            checks.extend(files(&settings));
+            checks.extend(database(&settings).await);
+            settings.explained()
+        }
+        Err(Refused { problems, explained }) => {
+            checks.splice(0..0, problems.iter().map(configuration));
+            checks.push(warn(
+                "installation",
+                "address, data folder, database and channels were not looked at",
+                format!("{} looks at them once the configuration is right.", hint("doctor")),
+            ));
+            explained
+        }
+    };
+    report(&explained, &checks, printer)
 }
 
-fn report(settings: Option<&Settings>, checks: &[Check], printer: Printer) -> Result<(), Failure> {
+fn configuration(problem: &ConfigProblem) -> Check {
+    Check { key: problem.key(), ..fail("configuration", problem.what(), problem.mended_by()) }
+}
+
+fn report(explained: &[Explained], checks: &[Check], printer: Printer) -> Result<(), Failure> {
     let failed = checks.iter().any(|check| check.state == State::Fail);
-    let explained = settings.map(Settings::explained).unwrap_or_default();
+    let faulty = |key: &str| checks.iter().find(|check| check.key == Some(key));
+    let setting = |key: &Explained| {
+        let state = faulty(key.key).map_or(State::Ok, |check| check.state);
+        json!({ "key": key.key, "value": key.shown, "source": key.source.to_string(), "state": state.as_str() })
+    };
     let json = json!({
         "ok": !failed,
         "checks": checks.iter().map(|check| json!({ "check": check.what, "state": check.state.as_str(), "text": check.text, "remedy": check.remedy })).collect::<Vec<Value>>(),
-        "settings": explained.iter().map(|key| json!({ "key": key.key, "value": key.shown, "source": key.source.to_string() })).collect::<Vec<Value>>(),
+        "settings": explained.iter().map(setting).collect::<Vec<Value>>(),
     });
-    let mut lines: Vec<_> =
-        explained.iter().map(|key| format!("ok    {} = {} ({})", key.key, key.shown, key.source)).collect();
-    lines.extend(checks.iter().map(|check| {
-        let remedy = check.remedy.as_ref().map(|remedy| format!(". {remedy}")).unwrap_or_default();
-        format!("{:<4}  {}: {}{remedy}", check.state.as_str(), check.what, check.text.trim_end_matches('.'))
-    }));
+    // What is wrong with a key stands in its place among the keys.
+    let keys = explained.iter().map(|key| match faulty(key.key) {
+        Some(check) => check.line(),
+        None => format!("ok    {} = {} ({})", key.key, key.shown, key.source),
+    });
+    let others = checks.iter().filter(|check| check.key.is_none()).map(Check::line);
+    let lines: Vec<_> = keys.chain(others).collect();
     if failed && printer.is_json() {
         return Err(Failure::new("Something is wrong with this installation").told_as(json));
     }
@@ -147,7 +170,7 @@ fn address(settings: &Settings) -> Check {
         Err(error) if error.kind() == std::io::ErrorKind::AddrInUse => warn(
             "address",
             format!("{bind} is in use"),
-            "That is right if `overture serve` runs; else choose another with OVERTURE__HTTP__BIND.",
+            format!("That is right if {} runs; else choose another with OVERTURE__HTTP__BIND.", hint("serve")),
         ),
         Err(error) => fail(
             "address",
@@ -166,7 +189,7 @@ fn files(settings: &Settings) -> Vec<Check> {
             checks.push(warn(
                 "data folder",
                 format!("{} does not exist yet", folder.display()),
-                "`overture init` makes it.",
+                format!("{} makes it.", hint("init")),
             ));
         }
         Err(error) => checks.push(fail(
@@ -189,7 +212,11 @@ fn others_can_read(path: &Path) -> bool {
 async fn database(settings: &Settings) -> Vec<Check> {
     let DatabaseKind::Sqlite(file) = &settings.database;
     if store::must_exist(settings).is_err() {
-        return vec![warn("database", format!("{} does not exist yet", file.display()), "`overture init` makes it.")];
+        return vec![warn(
+            "database",
+            format!("{} does not exist yet", file.display()),
+            format!("{} makes it.", hint("init")),
+        )];
     }
     let database = match store::open_as_it_is(settings).await {
         Ok(store) => store.database,
@@ -203,12 +230,12 @@ async fn database(settings: &Settings) -> Vec<Check> {
             return vec![warn(
                 "database",
                 format!("{} migrations are pending", status.pending.len()),
-                "`overture migrate` applies them; `overture serve` does so too.",
+                format!("{} applies them; {} does so too.", hint("migrate"), hint("serve")),
             )];
         }
         Err(failure) => return vec![failed("database", &failure)],
     }];
-    match inside(&database, EgressGuard::new(settings.allow_private)).await {
+    match inside(&database, settings).await {
         Ok(found) => checks.extend(found),
         Err(error) => checks.push(fail(
             "database",
@@ -220,7 +247,8 @@ async fn database(settings: &Settings) -> Vec<Check> {
     checks
 }
 
-async fn inside(database: &Database, guard: EgressGuard) -> Result<Vec<Check>, StoreError> {
+async fn inside(database: &Database, settings: &Settings) -> Result<Vec<Check>, StoreError> {
+    let guard = EgressGuard::new(settings.allow_private);
     let mut checks = Vec::new();
     let mut keys = 0;
     for tenant in database.tenants().await? {
@@ -236,12 +264,12 @@ async fn inside(database: &Database, guard: EgressGuard) -> Result<Vec<Check>, S
             0 => warn(
                 "keys",
                 "there is no API key that works",
-                "`overture init --new-key` makes one for the first tenant.",
+                format!("{} makes one for the first tenant.", hint("init --new-key")),
             ),
             keys => ok("keys", format!("{keys} work")),
         },
     );
-    checks.push(delivery(&database.overview().await?));
+    checks.push(delivery(&database.overview().await?, settings));
     Ok(checks)
 }
 
@@ -256,16 +284,17 @@ async fn channel(database: &Database, channel: &Channel, guard: EgressGuard) -> 
         _ => Ok(()),
     };
     let replace = format!(
-        "Its messages wait. If its settings are wrong: `overture channel disable {}`, and `overture channel add` with the right ones.",
-        channel.id
+        "Its messages wait. If its settings are wrong: {}, and {} with the right ones.",
+        hint(&format!("channel disable {}", channel.id)),
+        hint("channel add")
     );
     if let Err(reason) = reached {
         return fail("channel", format!("{named}: its server cannot be reached: {reason}"), replace);
     }
     match (channel.enabled, channel.state, &channel.fault) {
         (false, _, _) => {
-            let remedy =
-                format!("Composes through it are refused; `overture channel enable {}` switches it on.", channel.id);
+            let enable = hint(&format!("channel enable {}", channel.id));
+            let remedy = format!("Composes through it are refused; {enable} switches it on.");
             warn("channel", format!("{named} is switched off"), remedy)
         }
         (true, ChannelState::Error, Some(fault)) => fail(
@@ -296,13 +325,9 @@ async fn reach(connection: &ChannelConnection, guard: EgressGuard) -> Result<(),
         .unwrap_or_else(|_| Err(format!("{host}:{port} does not answer within {} s", CONNECT_WITHIN.as_secs())))
 }
 
-fn delivery(overview: &Overview) -> Check {
-    match overview.oldest_due_for {
-        Some(late) if late.as_secs() > 60 => warn(
-            "delivery",
-            format!("{} conversations wait, the oldest is due for {} s", overview.wakeups, late.as_secs()),
-            "Is `overture serve` or `overture worker` running? Its log says what keeps it.",
-        ),
-        _ => ok("delivery", format!("{} conversations wait, none too long", overview.wakeups)),
+fn delivery(overview: &Overview, settings: &Settings) -> Check {
+    match Overdue::of(overview) {
+        Some(overdue) => warn("delivery", overdue.to_string(), overdue.remedy(settings.engine.in_serve)),
+        None => ok("delivery", format!("{} conversations wait, none too long", overview.wakeups)),
     }
 }

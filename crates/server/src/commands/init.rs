@@ -3,6 +3,7 @@
 use super::Context;
 use crate::cli::InitArgs;
 use crate::failure::Failure;
+use crate::hints::hint;
 use crate::maker::{Demo, Maker};
 use crate::printer::Answer;
 use overture_domain::entities::ChannelKind;
@@ -28,7 +29,7 @@ pub(super) fn json(demo: &Demo) -> Value {
 fn text(demo: &Demo) -> String {
     let key = match &demo.api_key {
         Some(key) => format!("{}  (keep it: it is not shown again)", key.expose()),
-        None => "none made; `overture init --new-key` makes one".into(),
+        None => format!("none made; {} makes one", hint("init --new-key")),
     };
     let mut lines = vec![format!("API key    {key}"), format!("workspace  {}", demo.workspace)];
     lines.extend(demo.channels.iter().map(|(kind, id)| format!("{:<9}  {id}", kind.as_str())));

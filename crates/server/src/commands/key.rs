@@ -3,6 +3,7 @@
 use super::{Context, readable, the_tenant};
 use crate::cli::{KeyArgs, KeyCommand};
 use crate::failure::Failure;
+use crate::hints::hint;
 use crate::maker::{Maker, NewKey};
 use crate::printer::{Answer, table};
 use crate::system::SystemClock;
@@ -36,7 +37,8 @@ pub(super) async fn run(context: &Context, command: KeyCommand) -> Result<Answer
                     ));
                 }
             }
-            Err(Failure::new(format!("There is no key {id}")).remedy("`overture key list` shows those there are."))
+            Err(Failure::new(format!("There is no key {id}"))
+                .remedy(format!("{} shows those there are.", hint("key list"))))
         }
     }
 }
@@ -68,7 +70,7 @@ async fn must_own(tenants: &dyn TenantRepo, tenant: TenantId, workspace: Workspa
         return Ok(());
     }
     Err(Failure::new(format!("The tenant has no workspace {workspace}"))
-        .remedy("`overture workspace list` shows those it has."))
+        .remedy(format!("{} shows those it has.", hint("workspace list"))))
 }
 
 fn item(key: &ApiKey) -> Value {

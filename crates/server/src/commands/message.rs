@@ -3,6 +3,7 @@
 use super::{Context, readable, the_tenant};
 use crate::cli::MessageCommand;
 use crate::failure::Failure;
+use crate::hints::hint;
 use crate::printer::{Answer, table};
 use overture_domain::entities::{Attempt, AttemptOutcome, MessageError};
 use overture_domain::ports::{ConversationRepo, MessageDetails};
@@ -25,7 +26,8 @@ pub(super) async fn run(context: &Context, command: MessageCommand) -> Result<An
                     return Ok(Answer::new(whole(&found), text(&found)));
                 }
             }
-            Err(Failure::new(format!("There is no message {id}")).remedy("`overture message list` shows the newest."))
+            Err(Failure::new(format!("There is no message {id}"))
+                .remedy(format!("{} shows the newest.", hint("message list"))))
         }
     }
 }

@@ -12,11 +12,10 @@ pub(super) async fn run(context: &Context, arguments: &MigrateArgs) -> Result<An
         store::must_exist(&context.settings)?;
         let database = store::open_as_it_is(&context.settings).await?.database;
         let status = store::status(&database).await?;
-        let text = if arguments.dry_run {
-            lines("Would apply", &status.pending)
-        } else {
-            format!("{}\n{}", lines("Applied", &status.applied), lines("Pending", &status.pending))
-        };
+        if arguments.dry_run {
+            return Ok(Answer::new(json!({ "wouldApply": status.pending }), lines("Would apply", &status.pending)));
+        }
+        let text = format!("{}\n{}", lines("Applied", &status.applied), lines("Pending", &status.pending));
         return Ok(Answer::new(json!({ "applied": status.applied, "pending": status.pending }), text));
     }
     let store = store::open_or_make(&context.settings).await?;

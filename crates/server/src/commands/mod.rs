@@ -14,8 +14,9 @@ mod try_out;
 mod workspace;
 
 use crate::cli::{Command, OfTenant};
-use crate::config::{ConfigProblem, Settings};
+use crate::config::{Refused, Settings};
 use crate::failure::Failure;
+use crate::hints::hint;
 use crate::maker::Maker;
 use crate::printer::{Answer, Printer};
 use crate::store;
@@ -37,11 +38,7 @@ pub(crate) struct Context {
 ///
 /// # Errors
 /// What a person is to be told.
-pub(crate) async fn run(
-    command: Command,
-    loaded: Result<Settings, Vec<ConfigProblem>>,
-    printer: Printer,
-) -> Result<(), Failure> {
+pub(crate) async fn run(command: Command, loaded: Result<Settings, Refused>, printer: Printer) -> Result<(), Failure> {
     let settings = match (&command, loaded) {
         (Command::Doctor, loaded) => return doctor::run(loaded, printer).await,
         (_, loaded) => loaded?,
@@ -111,16 +108,20 @@ async fn the_tenant(tenants: &dyn TenantRepo, of: OfTenant) -> Result<Tenant, Fa
     let mut all = tenants.tenants().await?;
     let position = match (of.tenant, all.as_slice()) {
         (Some(id), all) => all.iter().position(|tenant| tenant.id == id).ok_or_else(|| {
-            Failure::new(format!("There is no tenant {id}")).remedy("`overture tenant list` shows those there are.")
+            Failure::new(format!("There is no tenant {id}"))
+                .remedy(format!("{} shows those there are.", hint("tenant list")))
         })?,
         (None, [_]) => 0,
         (None, []) => {
-            return Err(Failure::new("There is no tenant yet")
-                .remedy("`overture init` makes a demo tenant, `overture tenant add --name TEXT` an empty one."));
+            return Err(Failure::new("There is no tenant yet").remedy(format!(
+                "{} makes a demo tenant, {} an empty one.",
+                hint("init"),
+                hint("tenant add --name TEXT")
+            )));
         }
         (None, _) => {
             return Err(Failure::usage("There are several tenants")
-                .remedy("Say which with --tenant ID; `overture tenant list` shows them."));
+                .remedy(format!("Say which with --tenant ID; {} shows them.", hint("tenant list"))));
         }
     };
     Ok(all.swap_remove(position))

@@ -3,6 +3,7 @@
 use super::Context;
 use crate::config::Settings;
 use crate::failure::Failure;
+use crate::hints::hint;
 use crate::printer::Answer;
 use crate::readiness::Parts;
 use crate::store::{self, Store};
@@ -34,15 +35,20 @@ pub(super) async fn run(context: &Context) -> Result<(), Failure> {
     warn_without_key(&store.database).await?;
     let served = Served::start(store, &context.settings).await?;
     let public_url = context.settings.public_url.clone().unwrap_or_else(|| served.url());
-    let json = json!({ "url": served.url(), "publicUrl": public_url, "adminUrl": served.admin_url(), "adapters": Adapters::of(&context.settings).json() });
-    context.printer.answer(&Answer::new(
-        json,
-        format!(
-            "Overture serves {0}  (API page: {0}/docs, readiness and metrics: {1})",
-            served.url(),
-            served.admin_url()
-        ),
-    ));
+    let json = json!({
+        "url": served.url(),
+        "publicUrl": public_url,
+        "adminUrl": served.admin_url(),
+        "adapters": Adapters::of(&context.settings).json(),
+        "delivers": context.settings.engine.in_serve,
+    });
+    let text = format!(
+        "Overture serves {0}  (API page: {0}/docs, readiness and metrics: {1})\n{2}",
+        served.url(),
+        served.admin_url(),
+        left_to_workers(&context.settings).unwrap_or_default()
+    );
+    context.printer.answer(&Answer::new(json, text));
     signals.wait().await;
     served.stop().await;
     Ok(())
@@ -79,7 +85,11 @@ impl Served {
             observatory: Arc::clone(&ports.observatory),
             clock: ports.clock,
             ids: ports.ids,
-            readiness: Arc::new(Parts { observatory: ports.observatory, delivery: running.delivery.clone() }),
+            readiness: Arc::new(Parts {
+                observatory: ports.observatory,
+                delivery: running.delivery.clone(),
+                concurrency: settings.engine.concurrency,
+            }),
             metrics: Arc::new(move || metrics.render()),
             runtime: tokio::runtime::Handle::current(),
         };
@@ -101,11 +111,14 @@ impl Served {
                     engine = adapters.engine,
                     "serving"
                 );
+                if let Some(left) = left_to_workers(settings) {
+                    tracing::info!("{left}");
+                }
                 Ok(served)
             }
             Err(error) => {
                 running.stop().await;
-                Err(not_bound(settings, &error))
+                Err(not_bound(error))
             }
         }
     }
@@ -128,16 +141,18 @@ impl Served {
     }
 }
 
+/// What to do where a server does not deliver; `None` where it does.
+pub(super) fn left_to_workers(settings: &Settings) -> Option<String> {
+    (!settings.engine.in_serve).then(|| {
+        format!("This process delivers nothing (engine.in_serve is false): messages wait until {} runs on the same database.", hint("worker"))
+    })
+}
+
 fn url(address: SocketAddr) -> String {
     format!("http://{address}")
 }
 
-fn not_bound(settings: &Settings, error: &io::Error) -> Failure {
-    let bind = settings.http.bind;
-    let what = match settings.admin_bind() {
-        Some(admin) => format!("{bind} or {admin} cannot be listened on: {error}"),
-        None => format!("{bind} cannot be listened on: {error}"),
-    };
+fn not_bound(error: io::Error) -> Failure {
     let remedy = match error.kind() {
         io::ErrorKind::AddrInUse => {
             "Stop what listens there, or choose another address: OVERTURE__HTTP__BIND=127.0.0.1:0 takes a free port."
@@ -145,7 +160,7 @@ fn not_bound(settings: &Settings, error: &io::Error) -> Failure {
         io::ErrorKind::PermissionDenied => "Choose a port above 1023 with OVERTURE__HTTP__BIND.",
         _ => "Set OVERTURE__HTTP__BIND to an address of this machine.",
     };
-    Failure::new(what).remedy(remedy)
+    Failure::from(anyhow::Error::from(error)).remedy(remedy)
 }
 
 /// A server that nobody has a key for answers nothing but 401: says how to make one.
@@ -156,10 +171,12 @@ async fn warn_without_key(database: &Database) -> Result<(), Failure> {
             return Ok(());
         }
     }
-    crate::telemetry::tell(
-        "There is no API key that works, so every request will be answered 401. `overture init` makes a demo tenant with a key; \
-         for a tenant that is there: overture key create --name TEXT --scopes conversations:read,conversations:write",
-    );
+    telemetry::tell(&format!(
+        "There is no API key that works, so every request will be answered 401. {} makes a demo tenant with a key; \
+         for a tenant that is there: {}.",
+        hint("init"),
+        hint("key create --name TEXT --scopes conversations:read,conversations:write")
+    ));
     Ok(())
 }
 

@@ -2,16 +2,20 @@
 
 use super::Context;
 use crate::failure::Failure;
+use crate::hints::hint;
+use crate::overdue::Overdue;
 use crate::printer::Answer;
 use overture_domain::ports::{Observatory, Overview};
 use serde_json::{Map, Value, json};
 
 pub(super) async fn run(context: &Context) -> Result<Answer, Failure> {
     let overview = context.open().await?.overview().await?;
-    Ok(Answer::new(json(context, &overview), text(&overview)))
+    let warning = Overdue::of(&overview)
+        .map(|overdue| format!("{overdue}. {}", overdue.remedy(context.settings.engine.in_serve)));
+    Ok(Answer::new(json(context, &overview, warning.as_deref()), text(&overview, warning.as_deref())))
 }
 
-fn json(context: &Context, overview: &Overview) -> Value {
+fn json(context: &Context, overview: &Overview, warning: Option<&str>) -> Value {
     let messages: Map<String, Value> =
         overview.messages.iter().map(|(status, count)| (status.to_string(), json!(count))).collect();
     json!({
@@ -22,10 +26,11 @@ fn json(context: &Context, overview: &Overview) -> Value {
         "oldestDueForSeconds": overview.oldest_due_for.map(|late| late.as_secs_f64()),
         "channelsInError": overview.channels_in_error,
         "attention": overview.attention,
+        "warnings": Vec::from_iter(warning),
     })
 }
 
-fn text(overview: &Overview) -> String {
+fn text(overview: &Overview, warning: Option<&str>) -> String {
     let mut lines = Vec::new();
     for (status, count) in overview.messages.iter().filter(|(_, count)| *count > 0) {
         lines.push(format!("messages {:<12} {count}", status.as_str()));
@@ -35,17 +40,14 @@ fn text(overview: &Overview) -> String {
     }
     lines.push(format!("wakeups that wait     {}", overview.wakeups));
     if let Some(late) = overview.oldest_due_for {
-        lines.push(format!(
-            "oldest due for        {:.1} s{}",
-            late.as_secs_f64(),
-            if late.as_secs() > 60 { " (is `overture serve` running?)" } else { "" }
-        ));
+        lines.push(format!("oldest due for        {:.1} s", late.as_secs_f64()));
     }
-    lines.push(format!(
-        "channels in error     {}{}",
-        overview.channels_in_error,
-        if overview.channels_in_error > 0 { " (overture channel list)" } else { "" }
-    ));
+    let where_to_look = match overview.channels_in_error {
+        0 => String::new(),
+        _ => format!(" ({} shows them)", hint("channel list")),
+    };
+    lines.push(format!("channels in error     {}{where_to_look}", overview.channels_in_error));
     lines.push(format!("asking for a person   {}", overview.attention));
+    lines.extend(warning.map(|warning| format!("warning               {warning}")));
     lines.join("\n")
 }

@@ -5,18 +5,18 @@ use super::serve::{Served, Signals};
 use crate::cli::TryArgs;
 use crate::config::{DatabaseKind, Settings};
 use crate::failure::Failure;
-use crate::mail_server::MailServer;
+use crate::mail_server::{MailServer, PASSWORD};
 use crate::maker::{Demo, Maker, NewChannel};
 use crate::printer::{Answer, Printer};
 use crate::store;
 use crate::system::SystemClock;
 use crate::terminal;
 use anyhow::Context as _;
-use overture_domain::entities::{ChannelKind, MessageStatus, Transport};
+use overture_domain::entities::{Attempt, AttemptOutcome, ChannelKind, MessageStatus, Transport};
 use overture_domain::ids::{ChannelId, MessageId, TenantId};
 use overture_domain::ports::{Clock, ConversationRepo, MessageDetails};
 use overture_domain::time::Timestamp;
-use overture_domain::values::Secret;
+use overture_domain::values::{EmailAddress, Flaw, PhoneNumber, Secret};
 use serde_json::{Value, json};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
@@ -28,12 +28,11 @@ const DELIVER_WITHIN: &str = "PT1M";
 const DEADLINE: Duration = Duration::from_secs(90);
 /// How often the message is looked at.
 const LOOK_EVERY: Duration = Duration::from_millis(20);
-/// The variable of the password, for scripts.
-const PASSWORD: &str = "OVERTURE_TRY_SMTP_PASSWORD";
 
 pub(super) async fn run(context: &Context, arguments: &TryArgs) -> Result<(), Failure> {
-    let kind = if arguments.to.contains('@') { ChannelKind::Email } else { ChannelKind::Sms };
-    let smtp = smtp_settings(arguments, kind)?;
+    let kind = kind_of(&arguments.to)?;
+    let server = mail_server(arguments, kind)?;
+    let smtp = server.as_ref().map(|server| smtp_settings(arguments, server)).transpose()?;
     let folder = tempfile::tempdir()
         .map_err(|error| Failure::io("A temporary folder cannot be made", &std::env::temp_dir(), &error))?;
     let settings = settings_in(folder.path(), &context.settings);
@@ -63,23 +62,44 @@ pub(super) async fn run(context: &Context, arguments: &TryArgs) -> Result<(), Fa
         () = signals.wait() => Err(Failure::new("You stopped it before the message had ended")),
     };
     served.stop().await;
-    answer(context.printer, outcome?, smtp.is_none().then_some(settings.outbox.as_path()))
+    answer(context.printer, outcome?, server.as_ref(), &settings.outbox)
 }
 
-/// The settings of the channel, with the password, if a mail server was named.
-fn smtp_settings(arguments: &TryArgs, kind: ChannelKind) -> Result<Option<Value>, Failure> {
+/// What kind of channel reaches this address.
+fn kind_of(to: &str) -> Result<ChannelKind, Failure> {
+    let refused = |flaw: Flaw| Failure::usage(format!("--to {}", flaw.reason)).remedy(flaw.remedy);
+    if to.contains('@') {
+        return EmailAddress::parse(to).map(|_| ChannelKind::Email).map_err(refused);
+    }
+    if !to.contains(|letter: char| letter.is_numeric()) {
+        return Err(Failure::usage("--to is neither an email address nor a phone number")
+            .remedy("Write one such as name@example.com or +4915112345678."));
+    }
+    PhoneNumber::parse(to).map(|_| ChannelKind::Sms).map_err(refused)
+}
+
+/// The mail server, if one was named.
+fn mail_server(arguments: &TryArgs, kind: ChannelKind) -> Result<Option<MailServer>, Failure> {
     let Some(url) = &arguments.smtp else { return Ok(None) };
     if kind != ChannelKind::Email {
         return Err(Failure::usage("--smtp sends email, but --to is no email address")
             .remedy("Give an email address, or leave --smtp out."));
     }
-    let server = MailServer::parse(url)?;
+    MailServer::parse(url).map(Some)
+}
+
+/// The settings of a channel by that mail server, with the password.
+fn smtp_settings(arguments: &TryArgs, server: &MailServer) -> Result<Value, Failure> {
     let password = match (server.user(), std::env::var(PASSWORD)) {
         (None, _) => None,
+        (Some(user), Ok(password)) if password.is_empty() => {
+            return Err(Failure::usage(format!("{PASSWORD} is set but empty"))
+                .remedy(format!("Give it the password of {user}; or `unset {PASSWORD}`, and you are asked for it.")));
+        }
         (Some(_), Ok(password)) => Some(Secret::from(password)),
         (Some(user), Err(_)) => Some(terminal::password(&format!("Password of {user}: "))?),
     };
-    Ok(Some(server.settings(arguments.from.as_deref().unwrap_or(&arguments.to), password.as_ref())))
+    Ok(server.settings(arguments.from.as_deref().unwrap_or(&arguments.to), password.as_ref()))
 }
 
 /// Everything in a folder of its own on a free port; only what the sandbox takes lies where `dev` puts it too.
@@ -90,6 +110,7 @@ fn settings_in(folder: &Path, configured: &Settings) -> Settings {
     settings.secret_key = None;
     settings.http.bind = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
     settings.http.admin_bind = None;
+    settings.engine.in_serve = true;
     settings
 }
 
@@ -184,7 +205,8 @@ async fn post(url: &str, key: &Secret, body: &Value) -> anyhow::Result<(reqwest:
     Ok((response.status(), response.json().await?))
 }
 
-/// Tells what happens to a message until nothing more will.
+/// Tells what happens to a message until nothing more will: it has ended, or its channel is at fault, which no waiting
+/// mends.
 async fn watch(
     conversations: &dyn ConversationRepo,
     tenant: TenantId,
@@ -194,11 +216,19 @@ async fn watch(
     let mut told = Told::default();
     while life.elapsed() < DEADLINE {
         let found = conversations.message(tenant, id).await?.ok_or_else(|| Failure::new("The message is gone"))?;
-        for (at, text) in told.news(&found) {
+        for (at, text) in told.news(&found.attempts) {
             life.tell_of(at, text);
         }
         if found.message.status.is_settled() {
-            life.tell(format!("the message is {}", found.message.status));
+            let attempts = if found.attempts.len() > 1 {
+                format!(" after {} attempts", found.attempts.len())
+            } else {
+                String::new()
+            };
+            life.tell(format!("the message is {}{attempts}", found.message.status));
+            return Ok(found);
+        }
+        if fault(&found).is_some() {
             return Ok(found);
         }
         tokio::time::sleep(LOOK_EVERY).await;
@@ -207,41 +237,66 @@ async fn watch(
         .remedy("Run it again with OVERTURE__LOG__LEVEL=debug and look at what is logged."))
 }
 
+/// The attempt that found the channel at fault, if the newest one did.
+fn fault(found: &MessageDetails) -> Option<&Attempt> {
+    found.attempts.last().filter(|attempt| attempt.outcome == Some(AttemptOutcome::ChannelFault))
+}
+
 /// What was told already.
 #[derive(Default)]
 struct Told {
-    begun: u32,
+    begun: bool,
     ended: u32,
+    /// How the last attempt that was told ended.
+    how: Option<String>,
 }
 
 impl Told {
-    fn news(&mut self, found: &MessageDetails) -> Vec<(Timestamp, String)> {
+    /// That the first attempt began, and how attempts ended since the last time; one that ended as the one before it is
+    /// no news.
+    fn news(&mut self, attempts: &[Attempt]) -> Vec<(Timestamp, String)> {
         let mut news = Vec::new();
-        for attempt in &found.attempts {
-            let number = attempt.number;
-            if number > self.begun {
-                self.begun = number;
-                news.push((attempt.started_at, format!("attempt {number} begins")));
-            }
-            if let Some(outcome) = attempt.outcome.filter(|_| number > self.ended) {
-                self.ended = number;
-                let said: Vec<_> =
-                    [&attempt.code, &attempt.provider_code, &attempt.text].into_iter().flatten().cloned().collect();
-                let said = if said.is_empty() { String::new() } else { format!(" ({})", said.join(" ")) };
-                news.push((
-                    attempt.ended_at.unwrap_or(attempt.started_at),
-                    format!("attempt {number}: {outcome}{said}"),
-                ));
+        if let Some(first) = attempts.first().filter(|_| !self.begun) {
+            self.begun = true;
+            news.push((first.started_at, format!("attempt {} begins", first.number)));
+        }
+        let ended = self.ended;
+        for attempt in attempts.iter().filter(|attempt| attempt.number > ended) {
+            let Some(outcome) = attempt.outcome else { continue };
+            self.ended = attempt.number;
+            let how = how_it_ended(outcome, attempt);
+            if self.how.as_ref() != Some(&how) {
+                let ended_at = attempt.ended_at.unwrap_or(attempt.started_at);
+                news.push((ended_at, format!("attempt {}: {how}", attempt.number)));
+                self.how = Some(how);
             }
         }
         news
     }
 }
 
-fn answer(printer: Printer, outcome: Outcome, outbox: Option<&Path>) -> Result<(), Failure> {
-    let Outcome { found: MessageDetails { message, attempts, .. }, events } = outcome;
+/// Such as `unavailable: No connection to mail.example.com: refused (connection_failed)`.
+fn how_it_ended(outcome: AttemptOutcome, attempt: &Attempt) -> String {
+    let text = attempt.text.as_deref().unwrap_or_default().trim().trim_end_matches('.');
+    // What the provider said often begins with its code.
+    let provider_code = attempt.provider_code.as_deref().filter(|code| !text.contains(*code));
+    let codes: Vec<_> = [attempt.code.as_deref(), provider_code].into_iter().flatten().collect();
+    let mut how = outcome.to_string();
+    if !text.is_empty() {
+        how = format!("{how}: {text}");
+    }
+    if !codes.is_empty() {
+        how = format!("{how} ({})", codes.join(", "));
+    }
+    how
+}
+
+fn answer(printer: Printer, outcome: Outcome, server: Option<&MailServer>, outbox: &Path) -> Result<(), Failure> {
+    let Outcome { found, events } = outcome;
+    let fault = fault(&found).cloned();
+    let MessageDetails { message, attempts, .. } = found;
     let sent = matches!(message.status, MessageStatus::Sent | MessageStatus::Delivered | MessageStatus::Read);
-    let file = outbox.filter(|_| sent).and_then(|outbox| file_of(outbox, message.id));
+    let file = if sent && server.is_none() { file_of(outbox, message.id) } else { None };
     let json = json!({
         "status": message.status.as_str(),
         "messageId": message.id.to_string(),
@@ -250,6 +305,17 @@ fn answer(printer: Printer, outcome: Outcome, outbox: Option<&Path>) -> Result<(
         "file": file,
         "events": events.iter().map(|event| json!({ "seconds": event.seconds, "text": event.text })).collect::<Vec<_>>(),
     });
+    if let Some(attempt) = fault {
+        let code = attempt.code.unwrap_or_default();
+        let text = attempt.text.unwrap_or_else(|| code.clone());
+        let mut json = json;
+        json["error"] = json!({ "code": code, "text": text });
+        let failure = Failure::new(format!("The message was not sent: {text}")).told_as(json);
+        return Err(match server.and_then(|server| server.remedy(&code)) {
+            Some(remedy) => failure.remedy(remedy),
+            None => failure,
+        });
+    }
     if !sent {
         let text = message.error.map_or_else(|| message.status.to_string(), |error| error.text);
         let failure = Failure::new(format!("The message was not sent: {text}")).told_as(json);
@@ -275,4 +341,47 @@ fn file_of(outbox: &Path, message: MessageId) -> Option<String> {
         .map(|kind| outbox.join(format!("{message}.{kind}")))
         .find(|file| file.exists())
         .map(|file| file.display().to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const AT: Timestamp = Timestamp::from_millis(1_767_225_600_000);
+
+    fn attempt(number: u32, outcome: AttemptOutcome, code: Option<&str>, text: Option<&str>) -> Attempt {
+        Attempt {
+            number,
+            started_at: AT,
+            ended_at: Some(AT),
+            outcome: Some(outcome),
+            code: code.map(str::to_owned),
+            provider_code: None,
+            text: text.map(str::to_owned),
+        }
+    }
+
+    fn lines(told: &mut Told, attempts: &[Attempt]) -> Vec<String> {
+        told.news(attempts).into_iter().map(|(_, text)| text).collect()
+    }
+
+    #[test]
+    fn attempts_that_end_as_the_one_before_are_no_news() {
+        let busy = |number| attempt(number, AttemptOutcome::Unavailable, Some("timed_out"), Some("h said nothing."));
+        let mut told = Told::default();
+        let first = "attempt 1: unavailable: h said nothing (timed_out)";
+        assert_eq!(lines(&mut told, &[busy(1)]), ["attempt 1 begins", first]);
+        assert!(lines(&mut told, &[busy(1), busy(2), busy(3)]).is_empty());
+        let sent = attempt(4, AttemptOutcome::Sent, None, None);
+        assert_eq!(lines(&mut told, &[busy(1), busy(2), busy(3), sent]), ["attempt 4: sent"]);
+    }
+
+    #[test]
+    fn what_the_provider_said_comes_first_and_its_code_is_not_repeated() {
+        let mut refused = attempt(1, AttemptOutcome::Rejected, Some("mailbox_full"), Some("552 5.2.2 Full"));
+        refused.provider_code = Some("552 5.2.2".into());
+        assert_eq!(how_it_ended(AttemptOutcome::Rejected, &refused), "rejected: 552 5.2.2 Full (mailbox_full)");
+        refused.text = None;
+        assert_eq!(how_it_ended(AttemptOutcome::Rejected, &refused), "rejected (mailbox_full, 552 5.2.2)");
+    }
 }

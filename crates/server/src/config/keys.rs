@@ -29,7 +29,7 @@ const fn optional(name: &'static str, allowed: &'static str, absent: &'static st
 }
 
 const DURATION: &str = "an ISO 8601 duration of at most P7D, such as PT30S, PT4H or P1D";
-const ADDRESS: &str = "an IP address and a port, such as 127.0.0.1:8080 or [::1]:8080; port 0 picks a free one";
+const ADDRESS: &str = "an IP address or localhost, and a port, such as 127.0.0.1:8080, [::1]:8080 or localhost:8080; port 0 picks a free one";
 
 /// Every key there is, in the order of `config/default.toml`.
 pub(crate) const KEYS: &[Key] = &[
@@ -67,6 +67,11 @@ pub(crate) const KEYS: &[Key] = &[
 /// The key with that name.
 pub(crate) fn find(name: &str) -> Option<&'static Key> {
     KEYS.iter().find(|key| key.name == name)
+}
+
+/// Whether keys stand under that name.
+pub(crate) fn is_section(name: &str) -> bool {
+    KEYS.iter().any(|key| key.name.strip_prefix(name).is_some_and(|rest| rest.starts_with('.')))
 }
 
 /// The environment variable a key is read from.

@@ -1,7 +1,7 @@
 //! The layers of the configuration: the built-in file, a file, the environment; the later wins, and each value keeps
 //! its source. Knows which keys exist; what a value means is the business of `settings.rs`.
 
-use super::keys::{self, KEYS, PREFIX};
+use super::keys::{self, PREFIX};
 use super::problem::ConfigProblem;
 use config::{Config, ConfigError, Environment, File, FileFormat, Format as _, Value, ValueKind};
 use std::collections::BTreeMap;
@@ -47,18 +47,30 @@ pub(crate) struct Written {
 /// Every key that is set, with the value that holds.
 pub(crate) type Layered = BTreeMap<&'static str, Written>;
 
-/// Reads the layers. `environment` is the process's variables.
-///
-/// # Errors
-/// Every key nobody knows, every value that is no text, number or truth; or a file that cannot be read.
-pub(crate) fn read(file: Option<&Path>, environment: &[(String, String)]) -> Result<Layered, Vec<ConfigProblem>> {
-    let mut builder = Config::builder().add_source(File::from_str(DEFAULTS, FileFormat::Toml));
-    if let Some(path) = file {
-        let text =
-            std::fs::read_to_string(path).map_err(|error| vec![ConfigProblem::unreadable(path, &error.to_string())])?;
-        builder = builder.add_source(NamedText { name: path.display().to_string(), text });
+/// Reads the layers, and gathers what is wrong with them: every key nobody knows, every value that is no text, number or
+/// truth, a file that cannot be read. What is wrong is left out of the layers, so that the layer below it holds.
+/// `environment` is the process's variables.
+pub(crate) fn read(file: Option<&Path>, environment: &[(String, String)]) -> (Layered, Vec<ConfigProblem>) {
+    let mut found = Found { file, layered: Layered::new(), problems: Vec::new() };
+    let defaults = Config::builder().add_source(File::from_str(DEFAULTS, FileFormat::Toml));
+    // A key whose whole section is overwritten by mistake still has its default.
+    found.take(defaults.clone().build());
+    let mut builder = defaults;
+    match file.map(NamedText::read) {
+        Some(Ok(text)) => builder = builder.add_source(text),
+        Some(Err(problem)) => found.problems.push(problem),
+        None => {}
     }
-    let variables = environment.iter().filter(|(name, _)| name.starts_with(PREFIX)).cloned().collect();
+    let mut variables = config::Map::new();
+    for (name, value) in environment.iter().filter(|(name, _)| name.starts_with(PREFIX)) {
+        let key = name[PREFIX.len()..].to_lowercase().replace("__", ".");
+        // A text in the place of a section would hide every key in it.
+        if keys::is_section(&key) && !value.is_empty() {
+            found.problems.push(ConfigProblem::section(&key, &Source::Environment(name.clone())));
+        } else {
+            variables.insert(name.clone(), value.clone());
+        }
+    }
     builder = builder.add_source(
         Environment::with_prefix("OVERTURE")
             .prefix_separator("__")
@@ -66,18 +78,25 @@ pub(crate) fn read(file: Option<&Path>, environment: &[(String, String)]) -> Res
             .ignore_empty(true)
             .source(Some(variables)),
     );
-    let merged = builder.build().map_err(|error| vec![broken(file, &error)])?;
-
-    let mut found = Found { file, layered: Layered::new(), problems: Vec::new() };
-    found.walk("", merged.cache);
-    if found.problems.is_empty() { Ok(found.layered) } else { Err(found.problems) }
+    found.take(builder.build());
+    (found.layered, found.problems)
 }
 
-/// A file that was read: anything that can be read will do, a pipe too.
+/// A file that was read, and holds TOML: anything that can be read will do, a pipe too.
 #[derive(Clone)]
 struct NamedText {
     name: String,
     text: String,
+}
+
+impl NamedText {
+    fn read(path: &Path) -> Result<Self, ConfigProblem> {
+        let text =
+            std::fs::read_to_string(path).map_err(|error| ConfigProblem::unreadable(path, &error.to_string()))?;
+        let read = Self { name: path.display().to_string(), text };
+        config::Source::collect(&read).map_err(|error| broken(path, &error))?;
+        Ok(read)
+    }
 }
 
 impl fmt::Debug for NamedText {
@@ -105,6 +124,16 @@ struct Found<'a> {
 }
 
 impl Found<'_> {
+    fn take(&mut self, built: Result<Config, ConfigError>) {
+        match built {
+            Ok(config) => self.walk("", config.cache),
+            Err(error) => {
+                let problem = broken(self.file.unwrap_or_else(|| Path::new("config/default.toml")), &error);
+                self.problems.push(problem);
+            }
+        }
+    }
+
     fn walk(&mut self, name: &str, value: Value) {
         let source = self.source(name, value.origin());
         match value.kind {
@@ -128,8 +157,9 @@ impl Found<'_> {
     }
 
     fn unknown(&mut self, name: &str, source: &Source) {
-        let section = KEYS.iter().any(|key| key.name.strip_prefix(name).is_some_and(|rest| rest.starts_with('.')));
-        self.problems.push(if section {
+        self.problems.push(if name.split('.').any(str::is_empty) {
+            ConfigProblem::nameless(source)
+        } else if keys::is_section(name) {
             ConfigProblem::section(name, source)
         } else if name == "temporal" || name.starts_with("temporal.") {
             ConfigProblem::temporal(name, source)
@@ -148,18 +178,19 @@ impl Found<'_> {
 }
 
 /// A file that is no TOML. Only the place and the reason are told, never the line: it may hold a secret.
-fn broken(file: Option<&Path>, error: &ConfigError) -> ConfigProblem {
+fn broken(file: &Path, error: &ConfigError) -> ConfigProblem {
     let text = match error {
         ConfigError::FileParse { cause, .. } => cause.to_string(),
         other => other.to_string(),
     };
     let told: Vec<_> =
         text.lines().filter(|line| !line.contains('|')).map(str::trim).filter(|line| !line.is_empty()).collect();
-    ConfigProblem::unreadable(file.unwrap_or_else(|| Path::new("config/default.toml")), &told.join(": "))
+    ConfigProblem::unreadable(file, &told.join(": "))
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::keys::KEYS;
     use super::*;
 
     fn environment(variables: &[(&str, &str)]) -> Vec<(String, String)> {
@@ -174,13 +205,15 @@ mod tests {
     }
 
     fn problems(file: Option<&Path>, variables: &[(&str, &str)]) -> String {
-        let problems = read(file, &environment(variables)).expect_err("nothing was refused");
+        let (_, problems) = read(file, &environment(variables));
+        assert!(!problems.is_empty(), "nothing was refused");
         problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
     }
 
     #[test]
     fn every_key_stands_in_the_default_file_set_or_as_a_comment() {
-        let layered = read(None, &[]).expect("the built-in file is broken");
+        let (layered, problems) = read(None, &[]);
+        assert_eq!(problems, [], "the built-in file is broken");
         for key in KEYS {
             let written = layered.contains_key(key.name);
             assert_eq!(written, key.absent.is_none(), "{}", key.name);
@@ -205,7 +238,7 @@ mod tests {
     #[test]
     fn a_file_wins_over_the_default_and_the_environment_over_the_file() {
         let (_folder, path) = file("[http]\nbind = \"127.0.0.1:1\"\nworkers = 3\n");
-        let layered = read(Some(&path), &environment(&[("OVERTURE__HTTP__BIND", "127.0.0.1:2")])).unwrap();
+        let (layered, _) = read(Some(&path), &environment(&[("OVERTURE__HTTP__BIND", "127.0.0.1:2")]));
         let of = |name: &str| (layered[name].text.as_str(), layered[name].source.clone());
         assert_eq!(of("http.bind"), ("127.0.0.1:2", Source::Environment("OVERTURE__HTTP__BIND".into())));
         assert_eq!(of("http.workers"), ("3", Source::File(path)));
@@ -214,7 +247,7 @@ mod tests {
 
     #[test]
     fn an_empty_variable_is_no_value() {
-        let layered = read(None, &environment(&[("OVERTURE__PUBLIC_URL", "")])).unwrap();
+        let (layered, _) = read(None, &environment(&[("OVERTURE__PUBLIC_URL", "")]));
         assert!(!layered.contains_key("public_url"));
     }
 
@@ -241,9 +274,25 @@ mod tests {
     }
 
     #[test]
-    fn a_section_is_not_a_key() {
-        let told = problems(None, &[("OVERTURE__HTTP", "127.0.0.1:1")]);
-        assert!(told.contains("http") && told.contains("section"), "{told}");
+    fn a_section_is_not_a_key_and_leaves_the_keys_of_the_section_as_they_were() {
+        let variables =
+            [("OVERTURE__HTTP", "x"), ("OVERTURE__HTTP__BIND", "[::1]:9"), ("OVERTURE__HTTP__WROKERS", "3")];
+        let (layered, problems) = read(None, &environment(&variables));
+        let [section, misspelt] = problems.as_slice() else { panic!("{problems:?}") };
+        assert!(section.to_string().contains("http is a section"), "{section}");
+        assert!(misspelt.to_string().contains("WROKERS"), "{misspelt}");
+        assert_eq!([&layered["http.bind"].text, &layered["http.workers"].text], ["[::1]:9", "2"]);
+        let (_folder, path) = file("http = \"127.0.0.1:1\"\n");
+        let (layered, problems) = read(Some(&path), &[]);
+        assert_eq!((problems.len(), layered["http.bind"].text.as_str()), (1, "127.0.0.1:8080"), "{problems:?}");
+    }
+
+    #[test]
+    fn a_variable_that_names_no_key_at_all_is_told_as_it_is_spelt() {
+        for variable in ["OVERTURE__", "OVERTURE__HTTP__"] {
+            let told = problems(None, &[(variable, "x")]);
+            assert!(told.contains(&format!("variable {variable} ")) && !told.contains(" ;"), "{told}");
+        }
     }
 
     #[test]
@@ -270,11 +319,15 @@ mod tests {
 
     #[test]
     fn a_file_may_be_a_device_and_empty() {
-        assert!(read(Some(Path::new("/dev/null")), &[]).is_ok());
+        assert_eq!(read(Some(Path::new("/dev/null")), &[]).1, []);
     }
 
     #[test]
-    fn a_missing_file_is_named() {
-        assert!(problems(Some(Path::new("no/such.toml")), &[]).contains("no/such.toml"));
+    fn a_missing_file_is_named_and_the_other_layers_are_read_all_the_same() {
+        let missing = Some(Path::new("no/such.toml"));
+        assert!(problems(missing, &[]).contains("no/such.toml"));
+        let (layered, problems) =
+            read(missing, &environment(&[("OVERTURE__HTTP__WORKERS", "3"), ("OVERTURE__X", "1")]));
+        assert_eq!((layered["http.workers"].text.as_str(), problems.len()), ("3", 2), "{problems:?}");
     }
 }

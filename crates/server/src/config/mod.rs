@@ -8,4 +8,4 @@ mod settings;
 
 pub(crate) use keys::{meant_by_variable, variable};
 pub(crate) use problem::ConfigProblem;
-pub(crate) use settings::{DatabaseKind, LogFormat, Settings};
+pub(crate) use settings::{DatabaseKind, Explained, LogFormat, Refused, Settings};

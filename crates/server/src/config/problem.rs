@@ -5,10 +5,15 @@ use super::layers::Source;
 use std::path::Path;
 use thiserror::Error;
 
+const REMOVE: &str = "Remove it.";
+
 /// One thing that is wrong: where, what, and what would be right.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("{what} {remedy}")]
 pub(crate) struct ConfigProblem {
+    /// The key whose value does not do, if it is one that exists.
+    key: Option<&'static str>,
+    stands_in: Option<Source>,
     what: String,
     remedy: String,
 }
@@ -16,6 +21,8 @@ pub(crate) struct ConfigProblem {
 impl ConfigProblem {
     pub(super) fn unreadable(path: &Path, reason: &str) -> Self {
         Self {
+            key: None,
+            stands_in: None,
             what: format!("The configuration file {} cannot be read: {reason}.", path.display()),
             remedy: "Correct it, or name another with --config.".into(),
         }
@@ -23,14 +30,31 @@ impl ConfigProblem {
 
     pub(super) fn unknown(name: &str, source: &Source, nearest: &Key) -> Self {
         Self {
+            key: None,
+            stands_in: Some(source.clone()),
             what: format!("There is no key {name}; it stands in {source}."),
             remedy: format!("Did you mean {}?", spelt(nearest.name, source)),
+        }
+    }
+
+    /// A key without a name, or in a section without one.
+    pub(super) fn nameless(source: &Source) -> Self {
+        Self {
+            key: None,
+            stands_in: Some(source.clone()),
+            what: match source {
+                Source::Environment(variable) => format!("The environment variable {variable} names no key."),
+                Source::Default | Source::File(_) => format!("A key has an empty name in {source}."),
+            },
+            remedy: REMOVE.into(),
         }
     }
 
     pub(super) fn section(name: &str, source: &Source) -> Self {
         let first = keys::KEYS.iter().find(|key| key.name.starts_with(name)).map_or(name, |key| key.name);
         Self {
+            key: None,
+            stands_in: Some(source.clone()),
             what: format!("{name} is a section, not a key; it is given a value in {source}."),
             remedy: format!("A key of it is {}.", spelt(first, source)),
         }
@@ -38,8 +62,10 @@ impl ConfigProblem {
 
     pub(super) fn temporal(name: &str, source: &Source) -> Self {
         Self {
+            key: None,
+            stands_in: Some(source.clone()),
             what: format!("This build holds only the embedded engine; {name} stands in {source}."),
-            remedy: "Remove it.".into(),
+            remedy: REMOVE.into(),
         }
     }
 
@@ -52,19 +78,36 @@ impl ConfigProblem {
             None => "what is written there".into(),
         };
         Self {
+            key: Some(key.name),
+            stands_in: Some(source.clone()),
             what: format!("{} is {shown} in {source}, which {flaw}.", key.name),
             remedy: format!("Allowed: {}.", key.allowed),
         }
     }
 
-    /// What is wrong, and what would be right.
-    pub(crate) fn parts(&self) -> (&str, &str) {
-        (&self.what, &self.remedy)
+    /// The key whose value does not do; `None` where the problem is no value of a key.
+    pub(crate) const fn key(&self) -> Option<&'static str> {
+        self.key
     }
 
-    /// What is said of a value where only the meaning of two together is wrong.
-    pub(super) fn together(what: String, remedy: String) -> Self {
-        Self { what, remedy }
+    /// What is wrong.
+    pub(crate) fn what(&self) -> &str {
+        &self.what
+    }
+
+    /// What would be right, and how to take away what is wrong.
+    pub(crate) fn mended_by(&self) -> String {
+        match &self.stands_in {
+            Some(Source::Environment(variable)) if self.remedy == REMOVE => format!("`unset {variable}` removes it."),
+            Some(Source::Environment(variable)) => format!("{} `unset {variable}` takes it away.", self.remedy),
+            Some(Source::File(path)) => format!("{} The file to correct is {}.", self.remedy, path.display()),
+            Some(Source::Default) | None => self.remedy.clone(),
+        }
+    }
+
+    /// What is said of a key where only the meaning of two together is wrong.
+    pub(super) fn together(key: &'static str, what: String, remedy: String) -> Self {
+        Self { key: Some(key), stands_in: None, what, remedy }
     }
 }
 

@@ -119,13 +119,22 @@ pub(crate) struct Explained {
     pub(crate) source: Source,
 }
 
+/// A configuration that nothing can be started from.
+#[derive(Debug)]
+pub(crate) struct Refused {
+    /// Everything that is wrong, not only the first.
+    pub(crate) problems: Vec<ConfigProblem>,
+    /// Each key with what was written all the same. Secrets are hidden.
+    pub(crate) explained: Vec<Explained>,
+}
+
 impl Settings {
     /// Reads and checks every layer.
     ///
     /// # Errors
     /// Everything that is wrong, not only the first.
-    pub(crate) fn load(file: Option<&Path>, environment: &[(String, String)]) -> Result<Self, Vec<ConfigProblem>> {
-        let written = layers::read(file, environment)?;
+    pub(crate) fn load(file: Option<&Path>, environment: &[(String, String)]) -> Result<Self, Refused> {
+        let (written, unread) = layers::read(file, environment);
         let mut read = Reader { written: &written, problems: Vec::new() };
 
         let data_dir = PathBuf::from(read.text("data_dir"));
@@ -169,11 +178,14 @@ impl Settings {
             database,
             written: Layered::new(),
         };
-        let mut problems = read.problems;
+        let mut problems = unread;
+        // What goes together can be judged only where each value is sound by itself.
+        problems.extend(if read.problems.is_empty() { settings.validate() } else { read.problems });
         if problems.is_empty() {
-            problems = settings.validate();
+            return Ok(Self { written, ..settings });
         }
-        if problems.is_empty() { Ok(Self { written, ..settings }) } else { Err(problems) }
+        let explained = explained(&written, &problems);
+        Err(Refused { problems, explained })
     }
 
     /// What no single key shows: values that do not go together.
@@ -181,6 +193,7 @@ impl Settings {
         let mut problems = Vec::new();
         if self.data_dir.as_os_str().is_empty() {
             problems.push(ConfigProblem::together(
+                "data_dir",
                 "data_dir is empty.".into(),
                 "Give the path of a folder, such as data.".into(),
             ));
@@ -190,6 +203,7 @@ impl Settings {
             && !self.http.bind.ip().is_loopback()
         {
             problems.push(ConfigProblem::together(
+                "http.admin_bind",
                 format!("http.admin_bind and http.bind are both {}, so that metrics would be open to whoever reaches the API.", self.http.bind),
                 "Give http.admin_bind an address of its own, such as 127.0.0.1:9080.".into(),
             ));
@@ -204,20 +218,24 @@ impl Settings {
 
     /// Each key with the value that holds and where it came from. Secrets are hidden.
     pub(crate) fn explained(&self) -> Vec<Explained> {
-        KEYS.iter()
-            .map(|key| match self.written.get(key.name) {
-                Some(Written { source, .. }) if key.secret => {
-                    Explained { key: key.name, shown: "(hidden)".into(), source: source.clone() }
-                }
-                Some(Written { text, source }) => {
-                    Explained { key: key.name, shown: text.clone(), source: source.clone() }
-                }
-                None => {
-                    Explained { key: key.name, shown: key.absent.unwrap_or_default().into(), source: Source::Default }
-                }
-            })
-            .collect()
+        explained(&self.written, &[])
     }
+}
+
+fn explained(written: &Layered, problems: &[ConfigProblem]) -> Vec<Explained> {
+    // A value that does not do may be anything: an address with a password in it too.
+    let hides = |key: &Key, text: &str| {
+        key.secret || (text.contains('@') && problems.iter().any(|problem| problem.key() == Some(key.name)))
+    };
+    let explain = |key: &Key| match written.get(key.name) {
+        Some(Written { text, source }) => Explained {
+            key: key.name,
+            shown: if hides(key, text) { "(hidden)".into() } else { text.clone() },
+            source: source.clone(),
+        },
+        None => Explained { key: key.name, shown: key.absent.unwrap_or_default().into(), source: Source::Default },
+    };
+    KEYS.iter().map(explain).collect()
 }
 
 impl fmt::Debug for Written {
@@ -284,9 +302,15 @@ fn admin_beside(bind: SocketAddr) -> Option<SocketAddr> {
     (!bind.ip().is_loopback()).then_some(SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), ADMIN_PORT))
 }
 
+/// `localhost` is always 127.0.0.1: no other name is looked up, so that the address cannot change under a running server.
 fn address(text: &str) -> Result<SocketAddr, String> {
-    let numeric = text.strip_prefix("localhost:").map(|port| format!("127.0.0.1:{port}"));
-    numeric.as_deref().unwrap_or(text).parse().map_err(|_| "is no IP address with a port".to_owned())
+    let (host, port) = text.rsplit_once(':').unwrap_or((text, ""));
+    let numeric = host.eq_ignore_ascii_case("localhost").then(|| format!("127.0.0.1:{port}"));
+    numeric
+        .as_deref()
+        .unwrap_or(text)
+        .parse()
+        .map_err(|_| "is neither an IP address nor localhost with a port".to_owned())
 }
 
 fn engine_kind(text: &str) -> Result<(), String> {

@@ -7,7 +7,7 @@ const KEY: &str = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
 fn load(variables: &[(&str, &str)]) -> Result<Settings, String> {
     let environment: Vec<_> = variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
     Settings::load(None, &environment)
-        .map_err(|problems| problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))
+        .map_err(|refused| refused.problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))
 }
 
 fn refused(variable: &str, value: &str) -> String {
@@ -130,8 +130,32 @@ fn a_database_password_is_not_repeated_by_the_refusal() {
 
 #[test]
 fn all_that_is_wrong_is_told_at_once() {
-    let told = load(&[("OVERTURE__HTTP__BIND", "x"), ("OVERTURE__LOG__FORMAT", "xml")]).unwrap_err();
-    assert!(told.contains("http.bind") && told.contains("log.format"), "{told}");
+    let told = load(&[
+        ("OVERTURE__HTTP__BIND", "x"),
+        ("OVERTURE__LOG__FORMAT", "xml"),
+        ("OVERTURE__HTTP__WROKERS", "2"),
+        ("OVERTURE__ENGINE", "on"),
+    ])
+    .unwrap_err();
+    for part in ["http.bind", "log.format", "OVERTURE__HTTP__WORKERS", "engine is a section"] {
+        assert!(told.contains(part), "{part} is missing: {told}");
+    }
+    assert_eq!(told.lines().count(), 4, "{told}");
+}
+
+#[test]
+fn a_refused_configuration_still_explains_every_key_and_hides_what_may_be_a_password() {
+    let variables = [
+        ("OVERTURE__SECRETS__KEY", "hunter2"),
+        ("OVERTURE__DATABASE__URL", "postgres://u:hunter2@h/d"),
+        ("OVERTURE__HTTP__WORKERS", "many"),
+    ];
+    let environment: Vec<_> = variables.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
+    let refused = Settings::load(None, &environment).unwrap_err();
+    assert_eq!((refused.problems.len(), refused.explained.len()), (3, KEYS.len()));
+    let of = |key: &str| refused.explained.iter().find(|found| found.key == key).unwrap().shown.clone();
+    assert_eq!(["secrets.key", "database.url", "http.workers"].map(of), ["(hidden)", "(hidden)", "many"]);
+    assert!(!format!("{refused:?}").contains("hunter2"));
 }
 
 #[test]
@@ -143,8 +167,14 @@ fn a_level_may_differ_by_part() {
 }
 
 #[test]
-fn localhost_is_understood() {
-    assert_eq!(load(&[("OVERTURE__HTTP__BIND", "localhost:9")]).unwrap().http.bind.to_string(), "127.0.0.1:9");
+fn localhost_is_understood_and_its_refusal_names_it_beside_ip_addresses() {
+    for text in ["localhost:9", "LOCALHOST:9"] {
+        assert_eq!(load(&[("OVERTURE__HTTP__BIND", text)]).unwrap().http.bind.to_string(), "127.0.0.1:9");
+    }
+    for text in ["localhost", "localhost:", "localhost:x", "example.com:80"] {
+        let told = refused("OVERTURE__HTTP__BIND", text);
+        assert!(told.contains("neither an IP address nor localhost") && told.contains("localhost:8080"), "{told}");
+    }
 }
 
 #[test]

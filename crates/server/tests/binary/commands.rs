@@ -1,6 +1,6 @@
 //! The command line as scripts use it: names, exit codes, one line of JSON.
 
-use crate::support::{Installation, only_line, text};
+use crate::support::{Installation, PROGRAM, only_line, text};
 use serde_json::{Value, json};
 use std::os::unix::fs::PermissionsExt;
 
@@ -200,6 +200,78 @@ fn looking_at_an_installation_that_is_not_there_makes_nothing() {
     }
     assert!(installation.run(&["doctor"]).status.success());
     assert!(!installation.path("data").exists());
+}
+
+#[test]
+fn what_would_be_applied_is_told_apart_from_what_was() {
+    let installation = Installation::new();
+    let applied = installation.json(&["migrate"]);
+    assert!(applied["applied"][0].is_string() && applied["wouldApply"].is_null(), "{applied}");
+    assert_eq!(installation.json(&["migrate", "--dry-run"]), json!({ "wouldApply": [] }));
+    assert_eq!(installation.json(&["migrate", "--status"]), json!({ "applied": applied["applied"], "pending": [] }));
+}
+
+#[test]
+fn a_file_that_is_no_database_is_reported_as_that_by_every_command() {
+    let installation = Installation::new();
+    std::fs::create_dir(installation.path("data")).unwrap();
+    std::fs::write(installation.path("data/overture.db"), "these are not the pages of a database").unwrap();
+    for command in ["status", "init", "serve", "migrate"] {
+        let (code, told) = installation.refusal(&[command]);
+        assert!(code == 1 && told.contains("data/overture.db is no SQLite database"), "{command}: {told}");
+        assert!(!told.contains("secrets"), "{command}: {told}");
+    }
+    let output = installation.run(&["doctor"]);
+    assert_eq!(output.status.code(), Some(1));
+    let told = text(&output.stdout);
+    assert!(told.lines().any(|line| line.starts_with("fail  database:") && line.contains("no SQLite")), "{told}");
+}
+
+#[test]
+fn every_command_that_is_recommended_begins_with_the_program_as_it_was_called() {
+    let told_by = |installation: &Installation, command: &[&str]| {
+        let output = installation.run(command);
+        format!("{}{}", text(&output.stdout), text(&output.stderr))
+    };
+    let empty = Installation::new();
+    let made = Installation::new();
+    made.json(&["init"]);
+    let channel = made.json(&["channel", "list"])["items"][0]["id"].as_str().unwrap().to_owned();
+    made.json(&["channel", "disable", &channel]);
+    let nobody = "0197a1b2-0000-7000-8000-000000000001";
+    let outside = Installation::new().with("OVERTURE__HTTP__BIND", "0.0.0.0:0");
+    for (installation, command) in [
+        (&empty, &["status"][..]),
+        (&empty, &["doctor"]),
+        (&outside, &["dev"]),
+        (&made, &["init"]),
+        (&made, &["doctor"]),
+        (&made, &["channel", "disable", nobody]),
+        (&made, &["key", "revoke", nobody]),
+        (&made, &["message", "show", nobody]),
+        (&made, &["workspace", "list", "--tenant", nobody]),
+    ] {
+        let told = told_by(installation, command);
+        assert!(told.contains(&format!("`{PROGRAM} ")), "{command:?}: {told}");
+        assert!(!told.contains("`overture"), "{command:?}: {told}");
+    }
+}
+
+#[test]
+fn a_secret_from_a_variable_that_is_set_but_empty_is_told_as_that() {
+    let installation = Installation::new().with("MAIL_PASSWORD", "");
+    installation.json(&["init"]);
+    let workspace = installation.json(&["workspace", "list"])["items"][0]["id"].as_str().unwrap().to_owned();
+    let add = ["channel", "add", "--workspace", &workspace, "--type", "email", "--transport", "smtp", "--name", "Mail"];
+    let refused = |variable: &str| {
+        let password = json!({ "fromEnv": variable });
+        let settings = json!({ "host": "h", "username": "u", "password": password, "from": "a@example.com" });
+        installation.refusal(&[&add[..], &["--config", &settings.to_string()]].concat())
+    };
+    let (code, told) = refused("MAIL_PASSWORD");
+    assert!(code == 2 && told.contains("password") && told.contains("MAIL_PASSWORD, which is set but empty"), "{told}");
+    let (code, told) = refused("OTHER_PASSWORD");
+    assert!(code == 2 && told.contains("OTHER_PASSWORD, which is not set"), "{told}");
 }
 
 #[test]

@@ -91,6 +91,48 @@ fn doctor_tells_what_is_wrong_with_a_configuration_instead_of_failing_on_it() {
 }
 
 #[test]
+fn doctor_lists_every_key_and_every_problem_of_a_broken_configuration_and_no_secret() {
+    let installation = Installation::new()
+        .with("OVERTURE__LOG__LEVEL", "loud")
+        .with("OVERTURE__HTTP__WROKERS", "2")
+        .with("OVERTURE__SECRETS__KEY", "hunter2");
+    std::fs::write(installation.path("o.toml"), "[engine]\nconcurrency = 0\n").unwrap();
+    let output = installation.run(&["doctor", "--config", "o.toml"]);
+    assert_eq!(output.status.code(), Some(1));
+    let told = text(&output.stdout);
+    let states = ["ok    ", "warn  ", "fail  "];
+    assert!(told.lines().all(|line| states.iter().any(|state| line.starts_with(state))), "{told}");
+    for parts in [
+        ["log.level is \"loud\"", "`unset OVERTURE__LOG__LEVEL`"],
+        ["OVERTURE__HTTP__WROKERS", "Did you mean OVERTURE__HTTP__WORKERS?"],
+        ["secrets.key is (hidden)", "openssl rand"],
+        ["engine.concurrency is \"0\"", "The file to correct is o.toml"],
+    ] {
+        let found = |line: &str| line.starts_with("fail  ") && parts.iter().all(|part| line.contains(part));
+        assert_eq!(told.lines().filter(|line| found(line)).count(), 1, "{parts:?}: {told}");
+    }
+    assert!(told.contains("ok    http.body_limit = 1048576 (the default)"), "{told}");
+
+    let output = installation.run(&["doctor", "--config", "o.toml", "--json"]);
+    let found = crate::support::only_line(&text(&output.stdout));
+    let settings = found["settings"].as_array().unwrap();
+    let faulty: Vec<_> =
+        settings.iter().filter(|key| key["state"] == "fail").map(|key| key["key"].as_str().unwrap()).collect();
+    assert_eq!(faulty, ["engine.concurrency", "secrets.key", "log.level"]);
+    assert!(settings.len() > 15 && !format!("{told}{found}").contains("hunter2"), "{found}");
+}
+
+#[test]
+fn localhost_may_be_listened_on_and_the_refusal_of_another_name_says_so() {
+    let installation = Installation::new().with("OVERTURE__HTTP__BIND", "localhost:0");
+    let serving = installation.start(&["serve", "--json"]);
+    let url = serving.announced()["url"].as_str().unwrap().to_owned();
+    assert!(url.starts_with("http://127.0.0.1:"), "{url}");
+    let (code, told) = Installation::new().with("OVERTURE__HTTP__BIND", "example.com:80").refusal(&["serve"]);
+    assert!(code == 2 && told.contains("neither an IP address nor localhost"), "{told}");
+}
+
+#[test]
 fn doctor_finds_a_mail_server_that_is_not_there() {
     let installation = Installation::new();
     installation.json(&["init"]);

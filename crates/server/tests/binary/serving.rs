@@ -1,9 +1,11 @@
 //! `dev`, `serve`, `worker` and `try`: the processes that do the work.
 
 use crate::support::http::ask;
-use crate::support::{Installation, Running, eventually, files, text};
+use crate::support::mail_server::MailServer;
+use crate::support::{Installation, PROGRAM, Running, eventually, files, text};
 use serde_json::{Value, json};
 use std::os::unix::process::ExitStatusExt;
+use std::time::{Duration, Instant};
 
 /// What a running server was told to say about itself, and a way to compose through it.
 struct Demo {
@@ -110,7 +112,8 @@ fn serve_on_an_address_in_use_says_how_to_choose_another() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap().to_string();
     let (code, told) = Installation::new().with("OVERTURE__HTTP__BIND", &address).refusal(&["serve"]);
-    assert!(code == 1 && told.contains(&address) && told.contains("OVERTURE__HTTP__BIND"), "{code}: {told}");
+    assert!(code == 1 && told.contains("OVERTURE__HTTP__BIND"), "{code}: {told}");
+    assert_eq!((told.matches(&address).count(), told.matches("isten on").count()), (1, 1), "{told}");
 }
 
 #[test]
@@ -163,6 +166,55 @@ fn a_server_that_does_not_deliver_leaves_it_to_a_worker_at_once() {
 }
 
 #[test]
+fn a_server_that_does_not_deliver_says_so_and_who_does() {
+    let worker = format!("`{PROGRAM} worker`");
+    let installation = Installation::new().with("OVERTURE__ENGINE__IN_SERVE", "false");
+    installation.json(&["init"]);
+    let serving = installation.start(&["serve"]);
+    let said = serving.lines_until("This process delivers nothing").join("\n");
+    assert!(said.contains(&worker), "{said}");
+    let (_, _, log) = serving.stop();
+    assert!(log.contains("delivers nothing") && log.contains(&worker), "{log}");
+
+    let serving = Installation::new().start(&["dev", "--json"]);
+    serving.announced();
+    assert!(!serving.stop().2.contains("delivers nothing"));
+}
+
+#[test]
+fn work_that_nobody_does_is_warned_of_by_status_doctor_and_readiness() {
+    let installation = Installation::new().with("OVERTURE__ENGINE__IN_SERVE", "false");
+    let serving = installation.start(&["dev", "--json"]);
+    let demo = Demo::of(&serving);
+    let readiness = || {
+        let answer = ask("GET", &format!("{}/readyz?verbose", demo.text("url")), &[], "").unwrap();
+        assert_eq!(answer.status, 200, "{}", answer.body);
+        serde_json::from_str::<Value>(&answer.body).unwrap()["warnings"].clone()
+    };
+    assert_eq!(demo.compose().unwrap().status, 200);
+    assert_eq!((&installation.json(&["status"])["warnings"], readiness()), (&json!([]), json!([])));
+
+    installation.let_two_minutes_pass();
+    let worker = format!("`{PROGRAM} worker`");
+    let doctor = text(&installation.run(&["doctor"]).stdout);
+    let doctor = doctor.lines().find(|line| line.starts_with("warn  delivery:")).expect(&doctor);
+    let warnings = [installation.json(&["status"])["warnings"].to_string(), readiness().to_string(), doctor.to_owned()];
+    for warning in warnings {
+        assert!(warning.contains("1 conversation waits") && warning.contains(&worker), "{warning}");
+    }
+    assert!(text(&installation.run(&["status"]).stdout).contains("warning "));
+}
+
+#[test]
+fn readiness_tells_room_beside_what_runs_at_once() {
+    let installation = Installation::new().with("OVERTURE__ENGINE__CONCURRENCY", "7");
+    let running = installation.start(&["dev", "--json"]);
+    let url = Demo::of(&running).text("url");
+    let verbose = ask("GET", &format!("{url}/readyz?verbose"), &[], "").unwrap().body;
+    assert!(verbose.contains("more conversations; 7 run at once"), "{verbose}");
+}
+
+#[test]
 fn readiness_and_metrics_are_there() {
     let installation = Installation::new();
     let running = installation.start(&["dev", "--json"]);
@@ -194,10 +246,14 @@ fn try_shows_the_life_of_a_message_until_the_sandbox_has_it() {
 }
 
 #[test]
-fn try_without_a_good_address_fails_with_the_words_of_the_api() {
+fn try_without_a_good_address_is_refused_in_words_of_the_command_line() {
     let installation = Installation::new();
-    let (code, told) = installation.refusal(&["try", "--to", "ann@"]);
-    assert!(code == 1 && told.contains("contactEmail"), "{code}: {told}");
+    for to in ["ann@", "ann", "004915112345678", "+49 (0)151 12345678"] {
+        let output = installation.run(&["try", "--to", to]);
+        let told = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{told}");
+        assert!(told.starts_with("--to ") && !told.contains("contact") && output.stdout.is_empty(), "{told}");
+    }
     let (code, told) = installation.refusal(&["try", "--to", "+4915112345678", "--smtp", "smtp://127.0.0.1:1"]);
     assert!(code == 2 && told.contains("--smtp"), "{code}: {told}");
 }
@@ -220,13 +276,13 @@ fn a_crash_point_kills_the_process_as_kill_9_would_and_a_restart_finds_what_was_
 
 #[test]
 fn try_asks_for_the_password_on_the_terminal_and_does_not_show_it() {
-    // A terminal of its own, with a person who answers and, once the message is on its way, stops.
+    // A terminal of its own, with a person who answers.
     const PERSON: &str = r#"
 import os, pty, sys
 child, terminal = pty.fork()
 if child == 0:
     os.execv(sys.argv[1], sys.argv[1:])
-seen, answered, stopped = b"", False, False
+seen, answered = b"", False
 while True:
     try:
         read = os.read(terminal, 1024)
@@ -238,9 +294,6 @@ while True:
     if not answered and b"Password of ann" in seen:
         os.write(terminal, b"hunter2\r")
         answered = True
-    if not stopped and b"attempt 1:" in seen:
-        os.write(terminal, b"\x03")
-        stopped = True
 sys.stdout.buffer.write(seen)
 "#;
     let installation = Installation::new();
@@ -250,6 +303,32 @@ sys.stdout.buffer.write(seen)
     let seen = text(&output.stdout);
     assert!(seen.contains("Password of ann:") && seen.contains("attempt 1: channel_fault"), "{seen}");
     assert!(!seen.contains("hunter2"), "{seen}");
+}
+
+#[test]
+fn try_ends_at_once_where_the_channel_is_at_fault_with_the_cause_first_and_what_to_change() {
+    let installation = Installation::new().with("OVERTURE_TRY_SMTP_PASSWORD", "hunter2");
+    let told_by = |server: MailServer, url: &str| {
+        let begun = Instant::now();
+        let url = url.replace("PORT", &server.port.to_string());
+        let (code, told) = installation.refusal(&["try", "--to", "ann@example.com", "--smtp", &url]);
+        // The message itself would be tried for a minute.
+        assert!(code == 1 && begun.elapsed() < Duration::from_secs(30), "{code}: {told}");
+        told.lines().last().unwrap().to_owned()
+    };
+    let told = told_by(MailServer::that_offers(""), "smtp://127.0.0.1:PORT?tls=starttls");
+    assert!(told.starts_with("The message was not sent: 127.0.0.1 does not offer STARTTLS"), "{told}");
+    assert!(told.contains("?tls=none'"), "{told}");
+    let told = told_by(MailServer::that_offers("AUTH PLAIN"), "smtp://ann@127.0.0.1:PORT?tls=none");
+    assert!(told.starts_with("The message was not sent: 127.0.0.1 refused the user name or password"), "{told}");
+    assert!(told.contains("OVERTURE_TRY_SMTP_PASSWORD") && !told.contains("hunter2"), "{told}");
+}
+
+#[test]
+fn try_names_a_password_variable_that_is_set_but_empty() {
+    let installation = Installation::new().with("OVERTURE_TRY_SMTP_PASSWORD", "");
+    let (code, told) = installation.refusal(&["try", "--to", "ann@example.com", "--smtp", "smtp://ann@127.0.0.1:1"]);
+    assert!(code == 2 && told.starts_with("OVERTURE_TRY_SMTP_PASSWORD is set but empty"), "{code}: {told}");
 }
 
 #[test]

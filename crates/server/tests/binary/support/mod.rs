@@ -1,6 +1,7 @@
 //! Starting the built binary in a folder of its own, with nothing of the caller's environment that could steer it.
 
 pub(crate) mod http;
+pub(crate) mod mail_server;
 
 use serde_json::Value;
 use std::io::{BufRead, BufReader, Read};
@@ -36,7 +37,7 @@ impl Installation {
     }
 
     fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_overture"));
+        let mut command = Command::new(PROGRAM);
         command.args(arguments);
         self.prepared(command)
     }
@@ -44,8 +45,16 @@ impl Installation {
     /// Runs a Python script that gets the binary and its arguments.
     pub(crate) fn python(&self, script: &str, arguments: &[&str]) -> Output {
         let mut command = Command::new("python3");
-        command.args(["-c", script, env!("CARGO_BIN_EXE_overture")]).args(arguments);
+        command.args(["-c", script, PROGRAM]).args(arguments);
         self.prepared(command).output().expect("python3 is installed")
+    }
+
+    /// Lets everything that is due have been due for two minutes longer.
+    pub(crate) fn let_two_minutes_pass(&self) {
+        const AGE: &str = "import sqlite3; database = sqlite3.connect('data/overture.db', timeout=30); \
+                           database.execute('UPDATE wakeups SET due_at = due_at - 120000'); database.commit()";
+        let output = self.python(AGE, &[]);
+        assert!(output.status.success(), "{}", text(&output.stderr));
     }
 
     fn prepared(&self, mut command: Command) -> Command {
@@ -92,6 +101,9 @@ impl Installation {
         Running { child, out, err }
     }
 }
+
+/// The binary as it is called here, which every hint must begin with.
+pub(crate) const PROGRAM: &str = env!("CARGO_BIN_EXE_overture");
 
 /// A process, killed when the test is over.
 pub(crate) struct Running {

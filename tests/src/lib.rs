@@ -14,4 +14,5 @@ pub mod process;
 pub mod python;
 pub mod randomness;
 pub mod system_calls;
+pub mod temporal_server;
 pub mod throwaway;

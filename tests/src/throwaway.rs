@@ -3,20 +3,24 @@
 
 use crate::places::target;
 use anyhow::{Context, Result};
+use rustix::process::{Pid, Signal, kill_process};
 use std::fs::File;
+use std::io::{BufRead, BufReader, Write};
 use std::net::TcpListener;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
-/// Runs `"$@"` until standard input ends, then stops it with the signal `$1` and removes the folder `$2`.
+/// Runs `"$@"` until standard input ends, then stops it with the signal `$1` and removes the folder `$2`, unless a line
+/// came before: then the server is killed and the folder stays. Says the server's process id first.
 const KEEPER: &str = r#"
 signal=$1; folder=$2; shift 2
 trap '' INT TERM HUP
-exec 3<&0
-"$@" </dev/null 3<&- & server=$!
-cat <&3 >/dev/null
+exec 3<&0 4>&1 >&2
+"$@" </dev/null 3<&- 4>&- & server=$!
+echo "$server" >&4; exec 4>&-
+if read -r _ <&3; then kill -s KILL "$server"; wait "$server"; exit; fi
 kill -s "$signal" "$server"; wait "$server"; rm -rf "$folder"
 "#;
 
@@ -26,6 +30,7 @@ const NOBODY: u32 = 65_534;
 /// A server with a folder of its own.
 pub struct Throwaway {
     keeper: Child,
+    server: Pid,
     folder: PathBuf,
 }
 
@@ -39,15 +44,33 @@ impl Throwaway {
         let mut keeper = home.command("sh");
         keeper.args(["-c", KEEPER, "keeper", stop_with]).arg(&home.folder);
         keeper.arg(command.get_program()).args(command.get_args());
-        keeper.stdin(Stdio::piped()).stdout(log.try_clone()?).stderr(log);
-        let keeper = keeper.spawn().with_context(|| format!("{command:?} does not start"))?;
-        Ok(Self { keeper, folder: home.folder.clone() })
+        keeper.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(log);
+        let mut keeper = keeper.spawn().with_context(|| format!("{command:?} does not start"))?;
+        let mut said = String::new();
+        BufReader::new(keeper.stdout.take().context("the keeper says nothing")?).read_line(&mut said)?;
+        let server = said.trim().parse().ok().and_then(Pid::from_raw).context("the keeper names no process")?;
+        Ok(Self { keeper, server, folder: home.folder.clone() })
     }
 
-    /// Whether it ended by itself, with what it said.
+    /// Kills the server as `kill -9` does, and waits until it is gone; its folder stays.
     ///
     /// # Errors
-    /// The system does not say.
+    /// Its keeper is gone.
+    pub fn kill(mut self) -> Result<()> {
+        writeln!(self.keeper.stdin.take().context("the keeper was told to end")?)?;
+        self.keeper.wait()?;
+        Ok(())
+    }
+
+    /// Sends the server a signal.
+    ///
+    /// # Errors
+    /// It is gone.
+    pub fn signal(&self, signal: Signal) -> Result<()> {
+        Ok(kill_process(self.server, signal)?)
+    }
+
+    /// What it said so far.
     pub fn log(&self) -> String {
         std::fs::read_to_string(self.folder.join("server.log")).unwrap_or_default()
     }

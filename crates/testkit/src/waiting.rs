@@ -4,7 +4,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 /// How long a condition may take before a test gives up: far above what a slow machine needs.
-pub const DEADLINE: Duration = Duration::from_secs(20);
+pub const DEADLINE: Duration = Duration::from_secs(60);
 /// How long a look at a condition waits for the next one.
 const BETWEEN_LOOKS: Duration = Duration::from_millis(2);
 

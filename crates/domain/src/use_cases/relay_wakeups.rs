@@ -47,8 +47,8 @@ impl RelayWakeups {
         Ok(Relayed { claimed: count, failed, next_due_in: claimed.next_due_in })
     }
 
-    /// Whether the engine took it.
-    async fn hand_over(&self, order: StartOrder) -> bool {
+    /// Hands one wakeup over, and forgets it if the engine keeps it; whether the engine took it.
+    pub async fn hand_over(&self, order: StartOrder) -> bool {
         let started = self.starter.start(&order).await;
         let (taken, kept) = match &started {
             Ok(Started::InMemory) => (true, Ok(())),

@@ -1,6 +1,6 @@
 //! Delivers what a conversation has due, fires its due times, and says when to come back.
 
-use crate::entities::MessageStatus;
+use crate::entities::{ConversationStatus, MessageStatus};
 use crate::ids::{ConversationId, MessageId};
 use crate::ports::{
     Accepted, Begun, BegunAttempt, Cause, ChannelChange, ChannelRepo, Clock, DeliveryRepo, LoadedProcess,
@@ -43,6 +43,15 @@ pub enum Next {
     Rest(Duration),
 }
 
+/// What a call left behind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Ran {
+    /// When to call again.
+    pub next: Next,
+    /// Where the conversation stands; `None` if there is none.
+    pub status: Option<ConversationStatus>,
+}
+
 /// Why a call did not come to its end. Calling again goes on where it stopped.
 #[derive(Debug, Error)]
 pub enum RunError {
@@ -78,10 +87,25 @@ impl RunConversation {
     /// # Errors
     /// See `RunError`; the caller calls again after a back-off of its own.
     pub async fn execute(&self, id: ConversationId) -> Result<Next, RunError> {
-        let Some(mut loaded) = self.deliveries.load(id).await? else { return Ok(Next::Done) };
+        self.run(id).await.map(|ran| ran.next)
+    }
+
+    /// As `execute`, and says where the conversation stands, for engines that show it.
+    ///
+    /// # Errors
+    /// See `RunError`; the caller calls again after a back-off of its own.
+    pub async fn run(&self, id: ConversationId) -> Result<Ran, RunError> {
+        let Some(mut loaded) = self.deliveries.load(id).await? else {
+            return Ok(Ran { next: Next::Done, status: None });
+        };
+        let next = self.go_on(&mut loaded).await?;
+        Ok(Ran { next, status: Some(loaded.process.status) })
+    }
+
+    async fn go_on(&self, loaded: &mut LoadedProcess) -> Result<Next, RunError> {
         for _ in 0..STEPS {
             let now = loaded.now;
-            let (process, effect) = loaded.process.step(Event::Woken, now);
+            let (process, effect) = loaded.process.clone().step(Event::Woken, now);
             loaded.process = process;
             let due = match effect {
                 Effect::Deliver(due) => due,
@@ -91,13 +115,13 @@ impl RunConversation {
             let mut wait: Option<Duration> = None;
             let mut changed = false;
             for message in due {
-                match self.deliver(&mut loaded, message).await? {
+                match self.deliver(loaded, message).await? {
                     Progress::Changed => changed = true,
                     Progress::Waits(duration) => wait = Some(wait.map_or(duration, |shortest| shortest.min(duration))),
                 }
             }
             if let (false, Some(wait)) = (changed, wait) {
-                return Ok(Next::Rest(wait.min(until_something_else(&loaded))));
+                return Ok(Next::Rest(wait.min(until_something_else(loaded))));
             }
         }
         Ok(Next::Rest(Duration::ZERO))

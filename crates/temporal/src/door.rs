@@ -1,0 +1,50 @@
+//! The door of the process that composes: a new conversation is handed to Temporal in the background, past the relay.
+
+use async_trait::async_trait;
+use futures_util::stream::{self, StreamExt};
+use overture_domain::ports::{StartError, StartOrder, Started, WorkflowStarter};
+use overture_domain::use_cases::RelayWakeups;
+use std::sync::Arc;
+use tokio::sync::mpsc;
+
+/// How many conversations may wait at the door; more are found by the relay when their claims end.
+const WAITING: usize = 4_096;
+/// How many are handed over at once.
+const AT_ONCE: usize = 64;
+
+/// Takes orders without waiting for anybody. What it drops, or loses with its process, the relay finds when the claim that
+/// every new wakeup is born with has ended.
+pub struct Door {
+    waiting: mpsc::Sender<StartOrder>,
+}
+
+impl Door {
+    /// The door of a relay, on the current tokio runtime.
+    pub fn of(relay: Arc<RelayWakeups>) -> Self {
+        let (waiting, orders) = mpsc::channel(WAITING);
+        tokio::spawn(hand_over(relay, orders));
+        Self { waiting }
+    }
+}
+
+#[async_trait]
+impl WorkflowStarter for Door {
+    async fn start(&self, order: &StartOrder) -> Result<Started, StartError> {
+        match self.waiting.try_send(*order) {
+            Ok(()) => Ok(Started::InMemory),
+            Err(_) => Err(StartError::Unavailable(format!("{WAITING} conversations wait at the door"))),
+        }
+    }
+}
+
+async fn hand_over(relay: Arc<RelayWakeups>, orders: mpsc::Receiver<StartOrder>) {
+    let orders = stream::unfold(orders, |mut orders| async move { orders.recv().await.map(|order| (order, orders)) });
+    orders
+        .for_each_concurrent(AT_ONCE, |order| {
+            let relay = Arc::clone(&relay);
+            async move {
+                relay.hand_over(order).await;
+            }
+        })
+        .await;
+}

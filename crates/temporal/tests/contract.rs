@@ -1,0 +1,83 @@
+//! The contract of engines, on Temporal: a real server, a namespace for each behaviour.
+#![expect(clippy::expect_used, reason = "without a server there is nothing to test")]
+
+use async_trait::async_trait;
+use overture_domain::ports::{WakeupQueue, WorkflowStarter};
+use overture_domain::use_cases::RunConversation;
+use overture_temporal::{
+    TemporalConnection, TemporalOptions, TemporalStarter, TemporalTls, TemporalWorker, WorkerSettings,
+};
+use overture_testkit::engine_contract;
+use overture_testkit::engine_contract::EngineHarness;
+use overture_tests::temporal_server::TemporalServer;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use tokio::sync::OnceCell;
+
+/// As many namespaces as there may be behaviours.
+const NAMESPACES: usize = 32;
+
+/// The engine of one process.
+struct OnTemporal {
+    connection: TemporalConnection,
+    worker: Mutex<Option<TemporalWorker>>,
+}
+
+async fn server() -> &'static TemporalServer {
+    static SERVER: OnceCell<TemporalServer> = OnceCell::const_new();
+    let start = async {
+        let names: Vec<_> = (0..NAMESPACES).map(namespace).collect();
+        TemporalServer::start(&names.iter().map(String::as_str).collect::<Vec<_>>())
+            .await
+            .expect("Temporal can be started")
+    };
+    SERVER.get_or_init(|| start).await
+}
+
+fn namespace(number: usize) -> String {
+    format!("behaviour-{number}")
+}
+
+/// The namespace of the test that runs on this thread: processes of one test share what Temporal knows.
+fn namespace_of_this_test() -> String {
+    static TESTS: Mutex<Option<HashMap<String, usize>>> = Mutex::new(None);
+    let test = std::thread::current().name().expect("tests run on named threads").to_owned();
+    let mut tests = TESTS.lock().unwrap_or_else(PoisonError::into_inner);
+    let tests = tests.get_or_insert_default();
+    let next = tests.len();
+    namespace(*tests.entry(test).or_insert(next))
+}
+
+#[async_trait]
+impl EngineHarness for OnTemporal {
+    async fn start(run: Arc<RunConversation>, _queue: Arc<dyn WakeupQueue>) -> Self {
+        let options = TemporalOptions {
+            address: server().await.address.clone(),
+            namespace: namespace_of_this_test(),
+            tls: TemporalTls::default(),
+            api_key: None,
+        };
+        let connection = TemporalConnection::begin(&options).expect("the options make sense");
+        let settings = WorkerSettings { concurrency: 4, grace: Duration::from_secs(20) };
+        let worker = TemporalWorker::start(connection.clone(), run, settings).expect("a thread can be made");
+        connection.connected().await;
+        Self { connection, worker: Mutex::new(Some(worker)) }
+    }
+
+    fn starter(&self) -> Arc<dyn WorkflowStarter> {
+        Arc::new(TemporalStarter::new(self.connection.clone()))
+    }
+
+    async fn stop(&self) {
+        let worker = self.worker.lock().unwrap_or_else(PoisonError::into_inner).take();
+        worker.expect("a process ends once").stop().await.expect("a worker that runs can be stopped");
+    }
+
+    async fn kill(&self) {
+        let worker = self.worker.lock().unwrap_or_else(PoisonError::into_inner).take();
+        worker.expect("a process ends once").kill().await.expect("a worker that runs can be killed");
+    }
+}
+
+engine_contract!(temporal, OnTemporal);

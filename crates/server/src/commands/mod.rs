@@ -5,6 +5,7 @@ mod dev;
 mod doctor;
 mod init;
 mod key;
+mod life;
 mod message;
 mod migrate;
 mod serve;
@@ -69,6 +70,8 @@ pub(crate) async fn run(command: Command, loaded: Result<Settings, Refused>, pri
 fn quiet(command: &Command) -> Option<&'static str> {
     match command {
         Command::Dev | Command::Serve | Command::Worker => None,
+        // What a warning says of its one message, it tells itself.
+        Command::Try(_) => Some("error"),
         _ => Some("warn"),
     }
 }

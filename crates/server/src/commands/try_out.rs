@@ -1,6 +1,7 @@
 //! `overture try`: one message through the HTTP API of a server of its own, and what becomes of it, line by line.
 
 use super::Context;
+use super::life::{Event, Life, Told};
 use super::serve::{Served, Signals};
 use crate::cli::TryArgs;
 use crate::config::{DatabaseKind, Settings};
@@ -9,13 +10,11 @@ use crate::mail_server::{MailServer, PASSWORD};
 use crate::maker::{Demo, Maker, NewChannel};
 use crate::printer::{Answer, Printer};
 use crate::store;
-use crate::system::SystemClock;
 use crate::terminal;
 use anyhow::Context as _;
-use overture_domain::entities::{Attempt, AttemptOutcome, ChannelKind, MessageStatus, Transport};
+use overture_domain::entities::{Attempt, AttemptOutcome, ChannelKind, EXPIRED, MessageStatus, Transport};
 use overture_domain::ids::{ChannelId, MessageId, TenantId};
-use overture_domain::ports::{Clock, ConversationRepo, MessageDetails};
-use overture_domain::time::Timestamp;
+use overture_domain::ports::{ConversationRepo, MessageDetails};
 use overture_domain::values::{EmailAddress, Flaw, PhoneNumber, Secret};
 use serde_json::{Value, json};
 use std::net::{Ipv4Addr, SocketAddr};
@@ -24,6 +23,7 @@ use std::time::Duration;
 
 /// How long the message may be tried: long enough for a slow server, short enough for a person who watches.
 const DELIVER_WITHIN: &str = "PT1M";
+const DELIVER_WITHIN_WORDS: &str = "a minute";
 /// What is waited for beyond that: the message is then `expired`, or nothing works.
 const DEADLINE: Duration = Duration::from_secs(90);
 /// How often the message is looked at.
@@ -120,40 +120,6 @@ struct Outcome {
     events: Vec<Event>,
 }
 
-struct Event {
-    seconds: f64,
-    text: String,
-}
-
-/// The life of a message, told as it happens, by the times that were recorded.
-struct Life {
-    begun: Timestamp,
-    printer: Printer,
-    events: Vec<Event>,
-}
-
-impl Life {
-    fn begin(printer: Printer) -> Self {
-        Self { begun: SystemClock.now(), printer, events: Vec::new() }
-    }
-
-    fn elapsed(&self) -> Duration {
-        SystemClock.now().since(self.begun)
-    }
-
-    fn tell(&mut self, text: String) {
-        self.tell_of(SystemClock.now(), text);
-    }
-
-    fn tell_of(&mut self, at: Timestamp, text: String) {
-        // An attempt may begin before its compose's answer is read: a life is told in the order it is seen.
-        let last = self.events.last().map_or(0.0, |event| event.seconds);
-        let seconds = at.since(self.begun).as_secs_f64().max(last);
-        self.printer.line(&format!("{seconds:>8.3} s  {text}"));
-        self.events.push(Event { seconds, text });
-    }
-}
-
 async fn send(
     printer: Printer,
     served: &Served,
@@ -242,59 +208,9 @@ fn fault(found: &MessageDetails) -> Option<&Attempt> {
     found.attempts.last().filter(|attempt| attempt.outcome == Some(AttemptOutcome::ChannelFault))
 }
 
-/// What was told already.
-#[derive(Default)]
-struct Told {
-    begun: bool,
-    ended: u32,
-    /// How the last attempt that was told ended.
-    how: Option<String>,
-}
-
-impl Told {
-    /// That the first attempt began, and how attempts ended since the last time; one that ended as the one before it is
-    /// no news.
-    fn news(&mut self, attempts: &[Attempt]) -> Vec<(Timestamp, String)> {
-        let mut news = Vec::new();
-        if let Some(first) = attempts.first().filter(|_| !self.begun) {
-            self.begun = true;
-            news.push((first.started_at, format!("attempt {} begins", first.number)));
-        }
-        let ended = self.ended;
-        for attempt in attempts.iter().filter(|attempt| attempt.number > ended) {
-            let Some(outcome) = attempt.outcome else { continue };
-            self.ended = attempt.number;
-            let how = how_it_ended(outcome, attempt);
-            if self.how.as_ref() != Some(&how) {
-                let ended_at = attempt.ended_at.unwrap_or(attempt.started_at);
-                news.push((ended_at, format!("attempt {}: {how}", attempt.number)));
-                self.how = Some(how);
-            }
-        }
-        news
-    }
-}
-
-/// Such as `unavailable: No connection to mail.example.com: refused (connection_failed)`.
-fn how_it_ended(outcome: AttemptOutcome, attempt: &Attempt) -> String {
-    let text = attempt.text.as_deref().unwrap_or_default().trim().trim_end_matches('.');
-    // What the provider said often begins with its code.
-    let provider_code = attempt.provider_code.as_deref().filter(|code| !text.contains(*code));
-    let codes: Vec<_> = [attempt.code.as_deref(), provider_code].into_iter().flatten().collect();
-    let mut how = outcome.to_string();
-    if !text.is_empty() {
-        how = format!("{how}: {text}");
-    }
-    if !codes.is_empty() {
-        how = format!("{how} ({})", codes.join(", "));
-    }
-    how
-}
-
 fn answer(printer: Printer, outcome: Outcome, server: Option<&MailServer>, outbox: &Path) -> Result<(), Failure> {
     let Outcome { found, events } = outcome;
-    let fault = fault(&found).cloned();
-    let MessageDetails { message, attempts, .. } = found;
+    let message = &found.message;
     let sent = matches!(message.status, MessageStatus::Sent | MessageStatus::Delivered | MessageStatus::Read);
     let file = if sent && server.is_none() { file_of(outbox, message.id) } else { None };
     let json = json!({
@@ -305,33 +221,45 @@ fn answer(printer: Printer, outcome: Outcome, server: Option<&MailServer>, outbo
         "file": file,
         "events": events.iter().map(|event| json!({ "seconds": event.seconds, "text": event.text })).collect::<Vec<_>>(),
     });
-    if let Some(attempt) = fault {
-        let code = attempt.code.unwrap_or_default();
-        let text = attempt.text.unwrap_or_else(|| code.clone());
-        let mut json = json;
-        json["error"] = json!({ "code": code, "text": text });
-        let failure = Failure::new(format!("The message was not sent: {text}")).told_as(json);
-        return Err(match server.and_then(|server| server.remedy(&code)) {
-            Some(remedy) => failure.remedy(remedy),
-            None => failure,
-        });
-    }
     if !sent {
-        let text = message.error.map_or_else(|| message.status.to_string(), |error| error.text);
-        let failure = Failure::new(format!("The message was not sent: {text}")).told_as(json);
-        let last = attempts.into_iter().filter_map(|attempt| attempt.text).next_back().filter(|last| *last != text);
-        return Err(match last {
-            Some(last) => failure.remedy(format!("The last attempt ended so: {last}")),
-            None => failure,
-        });
+        return Err(not_sent(&found, server, json));
     }
-    let id = message.provider_message_id.unwrap_or_default();
+    let id = message.provider_message_id.as_deref().unwrap_or_default();
     let text = match file {
         Some(file) => format!("The sandbox took it: {file}"),
         None => format!("The mail server took it as {id}. Look into the inbox, and into its folder for spam."),
     };
     printer.answer(&Answer::new(json, text));
     Ok(())
+}
+
+/// The cause first, then what to do about it.
+fn not_sent(found: &MessageDetails, server: Option<&MailServer>, mut json: Value) -> Failure {
+    let last = found.attempts.iter().rev().find_map(|attempt| attempt.text.as_deref());
+    let (cause, remedy) = match (fault(found), &found.message.error) {
+        (Some(Attempt { code, text, .. }), _) => {
+            let code = code.as_deref().unwrap_or_default();
+            let cause = text.as_deref().unwrap_or(code);
+            json["error"] = json!({ "code": code, "text": cause });
+            (cause, server.and_then(|server| server.remedy(code)))
+        }
+        // That time is up is no cause: the cause is what kept it from leaving.
+        (None, Some(error)) if error.code == EXPIRED => {
+            let times = format!("It was tried {} times in {DELIVER_WITHIN_WORDS}.", found.message.attempts);
+            (last.unwrap_or(error.text.as_str()), Some(times))
+        }
+        (None, Some(error)) => {
+            let last = last.filter(|last| *last != error.text);
+            (error.text.as_str(), last.map(|last| format!("The last attempt ended so: {last}")))
+        }
+        (None, None) => (found.message.status.as_str(), None),
+    };
+    json["remedy"] = json!(remedy);
+    let failure = Failure::new(format!("The message was not sent: {cause}")).told_as(json);
+    match remedy {
+        Some(remedy) => failure.remedy(remedy),
+        None => failure,
+    }
 }
 
 /// The file that the sandbox wrote.
@@ -341,47 +269,4 @@ fn file_of(outbox: &Path, message: MessageId) -> Option<String> {
         .map(|kind| outbox.join(format!("{message}.{kind}")))
         .find(|file| file.exists())
         .map(|file| file.display().to_string())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    const AT: Timestamp = Timestamp::from_millis(1_767_225_600_000);
-
-    fn attempt(number: u32, outcome: AttemptOutcome, code: Option<&str>, text: Option<&str>) -> Attempt {
-        Attempt {
-            number,
-            started_at: AT,
-            ended_at: Some(AT),
-            outcome: Some(outcome),
-            code: code.map(str::to_owned),
-            provider_code: None,
-            text: text.map(str::to_owned),
-        }
-    }
-
-    fn lines(told: &mut Told, attempts: &[Attempt]) -> Vec<String> {
-        told.news(attempts).into_iter().map(|(_, text)| text).collect()
-    }
-
-    #[test]
-    fn attempts_that_end_as_the_one_before_are_no_news() {
-        let busy = |number| attempt(number, AttemptOutcome::Unavailable, Some("timed_out"), Some("h said nothing."));
-        let mut told = Told::default();
-        let first = "attempt 1: unavailable: h said nothing (timed_out)";
-        assert_eq!(lines(&mut told, &[busy(1)]), ["attempt 1 begins", first]);
-        assert!(lines(&mut told, &[busy(1), busy(2), busy(3)]).is_empty());
-        let sent = attempt(4, AttemptOutcome::Sent, None, None);
-        assert_eq!(lines(&mut told, &[busy(1), busy(2), busy(3), sent]), ["attempt 4: sent"]);
-    }
-
-    #[test]
-    fn what_the_provider_said_comes_first_and_its_code_is_not_repeated() {
-        let mut refused = attempt(1, AttemptOutcome::Rejected, Some("mailbox_full"), Some("552 5.2.2 Full"));
-        refused.provider_code = Some("552 5.2.2".into());
-        assert_eq!(how_it_ended(AttemptOutcome::Rejected, &refused), "rejected: 552 5.2.2 Full (mailbox_full)");
-        refused.text = None;
-        assert_eq!(how_it_ended(AttemptOutcome::Rejected, &refused), "rejected (mailbox_full, 552 5.2.2)");
-    }
 }

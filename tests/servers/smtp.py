@@ -20,6 +20,7 @@ import email
 import email.policy
 import json
 import os
+import ssl
 import sys
 import time
 
@@ -36,7 +37,7 @@ class Spool:
         self.events.write(json.dumps({"at": time.time(), "what": what, **facts}) + "\n")
         self.events.flush()
 
-    def take(self, session, envelope):
+    def take(self, server, session, envelope):
         self.count += 1
         name = f"{time.time_ns():020d}-{self.count:06d}"
         raw = envelope.content
@@ -48,6 +49,7 @@ class Spool:
             "mailOptions": envelope.mail_options,
             "recipients": envelope.rcpt_tos,
             "login": session.login if hasattr(session, "login") else None,
+            "tls": server.transport.get_extra_info("ssl_object") is not None,
             "messageId": parsed["Message-ID"] and str(parsed["Message-ID"]),
             "subject": parsed["Subject"] and str(parsed["Subject"]),
             "from": addresses(parsed["From"]),
@@ -105,7 +107,8 @@ class Conduct:
 
     def authenticate(self, server, session, envelope, mechanism, data):
         good = data.password == (self.password or "").encode()
-        self.spool.tell("auth", mechanism=mechanism, good=good)
+        tls = server.transport.get_extra_info("ssl_object") is not None
+        self.spool.tell("auth", mechanism=mechanism, good=good, tls=tls)
         return AuthResult(success=good, handled=False)
 
     async def act(self, server, action):
@@ -128,11 +131,11 @@ class Conduct:
         action = self.action("text", envelope.rcpt_tos)
         self.spool.tell("text", to=envelope.rcpt_tos, action=action)
         if action == "take-and-cut":
-            self.spool.take(session, envelope)
+            self.spool.take(server, session, envelope)
             action = "cut"
         if action:
             return await self.act(server, action)
-        self.spool.take(session, envelope)
+        self.spool.take(server, session, envelope)
         return "250 2.0.0 Taken"
 
 
@@ -142,11 +145,18 @@ async def main():
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--password")
     parser.add_argument("--smtputf8", action="store_true")
+    parser.add_argument("--tls", choices=["starttls", "tls"])
+    parser.add_argument("--certificate", help="a PEM file with the certificate and its key")
     options = parser.parse_args()
 
     loop = asyncio.get_running_loop()
     spool = Spool(options.spool)
     conduct = Conduct(spool, options.password)
+    context = None
+    if options.tls:
+        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        context.load_cert_chain(options.certificate)
+    starttls = {"tls_context": context, "require_starttls": True} if options.tls == "starttls" else {}
     login = {"authenticator": conduct.authenticate, "auth_required": True, "auth_require_tls": False}
 
     def session():
@@ -157,9 +167,11 @@ async def main():
             loop=loop,
             enable_SMTPUTF8=options.smtputf8,
             **(login if options.password is not None else {}),
+            **starttls,
         )
 
-    server = await loop.create_server(session, "127.0.0.1", options.port, backlog=1024)
+    at_once = context if options.tls == "tls" else None
+    server = await loop.create_server(session, "127.0.0.1", options.port, backlog=1024, ssl=at_once)
     print(server.sockets[0].getsockname()[1], flush=True)
 
     commands = asyncio.StreamReader(limit=1 << 20)

@@ -194,7 +194,10 @@ impl Installation {
     /// # Errors
     /// The statement does not do.
     pub fn rows(&self, sql: &str) -> Result<Vec<Value>> {
-        python::rows(&self.database(), sql)
+        match self.environment.iter().find(|(name, _)| name == "OVERTURE__DATABASE__URL") {
+            Some((_, url)) => python::rows(url, sql),
+            None => python::rows(self.database(), sql),
+        }
     }
 
     /// The first column of the first row, as a number.
@@ -207,13 +210,16 @@ impl Installation {
         first.and_then(Value::as_u64).with_context(|| format!("{sql} gave {rows:?}"))
     }
 
-    /// Waits until no message is on its way any more.
+    /// Waits until no message is on its way any more, and no engine is to be told of one.
     ///
     /// # Errors
     /// One still is after that time.
     pub async fn settles(&self, within: std::time::Duration) -> Result<()> {
         eventually("every message ends", within, async || {
-            let open = self.count("SELECT count(*) FROM messages WHERE status IN ('queued', 'held', 'sending')")?;
+            let open = self.count(
+                "SELECT (SELECT count(*) FROM messages WHERE status IN ('queued', 'held', 'sending')) \
+                 + (SELECT count(*) FROM wakeups)",
+            )?;
             Ok((open == 0).then_some(()))
         })
         .await

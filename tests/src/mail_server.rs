@@ -6,7 +6,7 @@ use crate::process::Process;
 use crate::python::{python, script};
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// When a rule applies.
@@ -31,6 +31,15 @@ pub enum Act<'a> {
     Hang,
 }
 
+/// How a server speaks TLS.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MailTls {
+    /// It asks for STARTTLS and takes nothing before (RFC 3207).
+    Starttls,
+    /// From the first byte (RFC 8314).
+    Implicit,
+}
+
 /// How a server begins.
 #[derive(Debug, Clone, Default)]
 pub struct MailServerOptions {
@@ -38,6 +47,8 @@ pub struct MailServerOptions {
     pub password: Option<String>,
     /// Whether it takes addresses beyond ASCII.
     pub smtputf8: bool,
+    /// With a certificate for `localhost` that nobody vouches for.
+    pub tls: Option<MailTls>,
 }
 
 /// A mail server; it ends with its handle.
@@ -80,13 +91,29 @@ impl MailServer {
     /// It does not start.
     pub async fn start_with(options: MailServerOptions) -> Result<Self> {
         let mut server = Self { options, spool: scratch()?, port: 0, process: None, told: 0 };
+        if server.options.tls.is_some() {
+            let certified = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()])?;
+            std::fs::write(server.certificate(), certified.cert.pem())?;
+            let both = certified.cert.pem() + &certified.signing_key.serialize_pem();
+            std::fs::write(server.identity(), both)?;
+        }
         server.up().await?;
         Ok(server)
+    }
+
+    /// The certificate it shows, as PEM, where it speaks TLS.
+    pub fn certificate(&self) -> PathBuf {
+        self.spool.path().join("certificate.pem")
     }
 
     /// Where it listens, also while it is down.
     pub fn port(&self) -> u16 {
         self.port
+    }
+
+    /// The certificate and its key.
+    fn identity(&self) -> PathBuf {
+        self.spool.path().join("identity.pem")
     }
 
     /// Ends it at once; connections end with it.
@@ -112,6 +139,10 @@ impl MailServer {
         }
         if self.options.smtputf8 {
             command.arg("--smtputf8");
+        }
+        if let Some(tls) = self.options.tls {
+            let tls = if tls == MailTls::Starttls { "starttls" } else { "tls" };
+            command.args(["--tls", tls, "--certificate"]).arg(self.identity());
         }
         let mut process = Process::start(command, &self.spool.path().join("server.log"))?;
         self.port =

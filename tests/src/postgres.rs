@@ -20,7 +20,9 @@ pub struct Postgres {
     /// Its port on 127.0.0.1.
     pub port: u16,
     databases: AtomicU32,
-    server: Throwaway,
+    home: Home,
+    options: Vec<String>,
+    server: Option<Throwaway>,
 }
 
 impl Postgres {
@@ -44,22 +46,42 @@ impl Postgres {
         let mut initdb = home.command(programs.join("initdb"));
         initdb.args(["--auth=trust", "--username=overture", "--encoding=UTF8", "--locale=C", "--no-sync", "--pgdata"]);
         run(initdb.arg(&data))?;
-        let port = free_port()?;
-        let mut command = home.command(programs.join("postgres"));
-        command.arg("-D").arg(&data).args(["-h", "127.0.0.1", "-p", &port.to_string(), "-k", ""]);
-        command.args(["-c", "max_connections=300"]).args(options);
-        let server = Throwaway::start(&command, &home, "INT")?;
-        let postgres = Self { port, databases: AtomicU32::new(0), server };
-        postgres.answers().await?;
+        let options = options.iter().map(|&option| option.to_owned()).collect();
+        let mut postgres = Self { port: free_port()?, databases: AtomicU32::new(0), home, options, server: None };
+        postgres.up().await?;
         Ok(postgres)
+    }
+
+    async fn up(&mut self) -> Result<()> {
+        let mut command = self.home.command(programs()?.join("postgres"));
+        command.arg("-D").arg(self.home.folder.join("data"));
+        command.args(["-h", "127.0.0.1", "-p", &self.port.to_string(), "-k", ""]);
+        command.args(["-c", "max_connections=300"]).args(&self.options);
+        self.server = Some(Throwaway::start(&command, &self.home, "INT")?);
+        self.answers().await
+    }
+
+    /// Ends it at once, as a crash would: every connection is cut and nothing is written any more. Then starts it again.
+    ///
+    /// # Errors
+    /// It does not start again.
+    pub async fn restart(&mut self) -> Result<()> {
+        if let Some(server) = self.server.take() {
+            server.end("QUIT")?;
+        }
+        self.up().await
     }
 
     async fn answers(&self) -> Result<()> {
         let deadline = Instant::now() + SOON;
         while let Err(error) = self.connect("postgres").await {
             if Instant::now() > deadline {
-                return Err(error)
-                    .with_context(|| format!("PostgreSQL does not answer; it says:\n{}", self.server.log()));
+                return Err(error).with_context(|| {
+                    format!(
+                        "PostgreSQL does not answer; it says:\n{}",
+                        self.server.as_ref().map(Throwaway::log).unwrap_or_default()
+                    )
+                });
             }
             pause(BETWEEN_LOOKS).await;
         }
@@ -81,7 +103,11 @@ impl Postgres {
         format!("postgres://overture@127.0.0.1:{}/{database}", self.port)
     }
 
-    async fn connect(&self, database: &str) -> Result<PgConnection> {
+    /// A connection to one of its databases, for what only a test does.
+    ///
+    /// # Errors
+    /// The server does not answer.
+    pub async fn connect(&self, database: &str) -> Result<PgConnection> {
         Ok(PgConnection::connect(&self.url(database)).await?)
     }
 }

@@ -1,15 +1,16 @@
 //! Python with the servers and validators of the tests, installed once under the target folder.
 
 use crate::places::{repository, target};
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use serde_json::Value;
+use std::ffi::OsStr;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
 
 /// What pip installs, each at one version.
-const PACKAGES: [&str; 2] = ["aiosmtpd==1.4.6", "openapi-spec-validator==0.9.0"];
+const PACKAGES: [&str; 3] = ["aiosmtpd==1.4.6", "openapi-spec-validator==0.9.0", "pg8000==1.31.6"];
 
 /// The Python that has the packages. The first call installs them; calls of other processes wait.
 ///
@@ -28,13 +29,26 @@ pub fn script(name: &str) -> PathBuf {
     repository().join("tests/servers").join(name)
 }
 
-/// Reads rows of a SQLite file, also while a process uses it.
+/// Reads rows of a database, also while a process uses it: the path of a SQLite file, or the URL of a PostgreSQL database.
 ///
 /// # Errors
-/// The file or the statement does not do.
-pub fn rows(file: &Path, sql: &str) -> Result<Vec<Value>> {
-    let output = run(Command::new(python()?).arg(script("rows.py")).arg(file).arg(sql))?;
+/// The database or the statement does not do.
+pub fn rows(place: impl AsRef<OsStr>, sql: &str) -> Result<Vec<Value>> {
+    let output = run(Command::new(python()?).arg(script("rows.py")).arg(place).arg(sql))?;
     Ok(serde_json::from_slice(&output)?)
+}
+
+/// A library that, preloaded, shows a process another time of day than the system's.
+///
+/// # Errors
+/// It is not to be had.
+pub fn faketime() -> Result<PathBuf> {
+    let python = venv("faketime", &["libfaketime==3.0.1"])?;
+    let code = "import importlib.util as u; print(u.find_spec('libfaketime').submodule_search_locations[0])";
+    let found = run(Command::new(python).args(["-c", code]))?;
+    let library = Path::new(String::from_utf8_lossy(&found).trim()).join("vendor/libfaketime/src/libfaketime.so.1");
+    ensure!(library.exists(), "libfaketime has no library at {}", library.display());
+    Ok(library)
 }
 
 /// Runs a command to its end and comes back with its standard output.

@@ -91,7 +91,7 @@ impl TemporalServer {
     /// The system does not let us.
     pub fn kill(&mut self) -> Result<()> {
         match self.server.take() {
-            Some(server) => server.kill(),
+            Some(server) => server.end("KILL"),
             None => Ok(()),
         }
     }

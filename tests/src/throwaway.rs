@@ -13,14 +13,14 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 /// Runs `"$@"` until standard input ends, then stops it with the signal `$1` and removes the folder `$2`, unless a line
-/// came before: then the server is killed and the folder stays. Says the server's process id first.
+/// came before: then the server is sent the signal in the line and the folder stays. Says the server's process id first.
 const KEEPER: &str = r#"
 signal=$1; folder=$2; shift 2
 trap '' INT TERM HUP
 exec 3<&0 4>&1 >&2
 "$@" </dev/null 3<&- 4>&- & server=$!
 echo "$server" >&4; exec 4>&-
-if read -r _ <&3; then kill -s KILL "$server"; wait "$server"; exit; fi
+if read -r now <&3; then kill -s "$now" "$server"; wait "$server"; exit; fi
 kill -s "$signal" "$server"; wait "$server"; rm -rf "$folder"
 "#;
 
@@ -52,12 +52,12 @@ impl Throwaway {
         Ok(Self { keeper, server, folder: home.folder.clone() })
     }
 
-    /// Kills the server as `kill -9` does, and waits until it is gone; its folder stays.
+    /// Sends the server a signal that ends it, such as `KILL`, and waits until it is gone; its folder stays.
     ///
     /// # Errors
     /// Its keeper is gone.
-    pub fn kill(mut self) -> Result<()> {
-        writeln!(self.keeper.stdin.take().context("the keeper was told to end")?)?;
+    pub fn end(mut self, signal: &str) -> Result<()> {
+        writeln!(self.keeper.stdin.take().context("the keeper was told to end")?, "{signal}")?;
         self.keeper.wait()?;
         Ok(())
     }

@@ -16,4 +16,4 @@ pub use egress::{EgressError, EgressGuard};
 pub use sandbox::SandboxSender;
 pub use senders::{Senders, SendersOptions};
 pub use settings::{CheckedSettings, SettingsProblem, check_settings};
-pub use smtp::{SmtpOptions, SmtpSender};
+pub use smtp::{SmtpOptions, SmtpSender, TrustedCertificates};

@@ -6,7 +6,7 @@
 
 use crate::egress::EgressGuard;
 use crate::sandbox::SandboxSender;
-use crate::smtp::{SmtpOptions, SmtpSender};
+use crate::smtp::{SmtpOptions, SmtpSender, TrustedCertificates};
 use async_trait::async_trait;
 use overture_domain::entities::{ChannelConnection, Transport};
 use overture_domain::ports::{Accepted, MessageSender, Outgoing, SendError};
@@ -22,11 +22,18 @@ pub struct SendersOptions {
     pub allow_private: bool,
     /// The most that one send by SMTP may take, from resolving the name to the answer after the text.
     pub smtp_timeout: Duration,
+    /// What mail servers may show beside certificates of the usual authorities.
+    pub smtp_trusted: TrustedCertificates,
 }
 
 impl Default for SendersOptions {
     fn default() -> Self {
-        Self { outbox: PathBuf::from("outbox"), allow_private: false, smtp_timeout: SmtpOptions::DEFAULT_TIMEOUT }
+        Self {
+            outbox: PathBuf::from("outbox"),
+            allow_private: false,
+            smtp_timeout: SmtpOptions::DEFAULT_TIMEOUT,
+            smtp_trusted: TrustedCertificates::default(),
+        }
     }
 }
 
@@ -41,7 +48,11 @@ impl Senders {
     pub fn new(options: SendersOptions) -> Self {
         let guard = EgressGuard::new(options.allow_private);
         Self {
-            smtp: SmtpSender::new(SmtpOptions { timeout: options.smtp_timeout, ..SmtpOptions::new(guard) }),
+            smtp: SmtpSender::new(SmtpOptions {
+                timeout: options.smtp_timeout,
+                trusted: options.smtp_trusted,
+                ..SmtpOptions::new(guard)
+            }),
             sandbox: SandboxSender::new(options.outbox),
         }
     }

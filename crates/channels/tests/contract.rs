@@ -9,7 +9,7 @@ mod support;
 
 use async_trait::async_trait;
 use mail_parser::MessageParser;
-use overture_channels::{EgressGuard, SandboxSender, SmtpOptions, SmtpSender};
+use overture_channels::{EgressGuard, SandboxSender, SmtpOptions, SmtpSender, TrustedCertificates};
 use overture_domain::entities::{ChannelConnection, ChannelKind, Transport};
 use overture_domain::ports::MessageSender;
 use overture_testkit::sender_contract;
@@ -157,7 +157,10 @@ impl<P: Protection> SenderHarness for Smtp<P> {
     async fn ready() -> Self {
         let server = MailServer::start_with(&[], P::OFFERS, P::TLS == ImplicitTls::TLS).await;
         let guard = EgressGuard::new(true);
-        let options = SmtpOptions { trusted: vec![server.certificate.clone()], ..SmtpOptions::new(guard) };
+        let options = SmtpOptions {
+            trusted: TrustedCertificates::from_pem(&server.certificate).unwrap(),
+            ..SmtpOptions::new(guard)
+        };
         Self { sender: Arc::new(SmtpSender::new(options)), server, protection: PhantomData }
     }
 

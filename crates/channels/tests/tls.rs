@@ -4,7 +4,7 @@
 
 mod support;
 
-use overture_channels::{EgressGuard, SmtpOptions, SmtpSender};
+use overture_channels::{EgressGuard, SmtpOptions, SmtpSender, TrustedCertificates};
 use overture_domain::ports::{Accepted, Cause, MessageSender, SendError};
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -16,7 +16,7 @@ const OFFERS: &[&str] = &["STARTTLS", "8BITMIME", "AUTH PLAIN LOGIN"];
 fn trusting(server: &MailServer) -> SmtpSender {
     SmtpSender::new(SmtpOptions {
         timeout: Duration::from_secs(20),
-        trusted: vec![server.certificate.clone()],
+        trusted: TrustedCertificates::from_pem(&server.certificate).unwrap(),
         ..SmtpOptions::new(EgressGuard::new(true))
     })
 }

@@ -23,7 +23,7 @@ pub struct DatabaseOptions {
     /// The key that channels' secrets are sealed with.
     pub secrets_key: [u8; 32],
     /// How many connections read at once; on PostgreSQL how many there are in all.
-    pub readers: u32,
+    pub connections: u32,
 }
 
 /// Why the database cannot be used.

@@ -26,7 +26,7 @@ const NOW: Timestamp = Timestamp::from_millis(1_700_000_000_000);
 async fn composing_and_delivering_reads_as_much_at_a_thousand_conversations_as_at_a_hundred_thousand() {
     let folder = tempfile::tempdir().unwrap();
     let url = format!("sqlite:{}", folder.path().join("overture.db").display());
-    let database = Database::open(DatabaseOptions { url, secrets_key: [1; 32], readers: 1 }).await.unwrap();
+    let database = Database::open(DatabaseOptions { url, secrets_key: [1; 32], connections: 1 }).await.unwrap();
     database.migrate().await.unwrap();
     let place = Place::make(&database).await;
     place.fill(&database, 1_000).await;

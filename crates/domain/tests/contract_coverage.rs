@@ -91,3 +91,23 @@ fn every_row_has_a_test() {
     assert!(rows(now).count() > 80, "the page has too few rows to be whole");
     assert!(bare.is_empty(), "rows without a test in docs/contract-coverage.md:\n{}", bare.join("\n"));
 }
+
+#[test]
+fn every_test_through_the_binary_is_named() {
+    let page = page();
+    let folder = std::fs::read_dir(repository().join("tests/tests")).expect("tests/tests can be read");
+    let mut bare = Vec::new();
+    for path in folder.map(|entry| entry.expect("its entries can be read").path()) {
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let source = read(&format!("tests/tests/{name}")).unwrap_or_else(|error| panic!("{error}"));
+        for after in source.split("\n#[test]\n").skip(1).chain(source.split("\n#[tokio::test").skip(1)) {
+            let function =
+                after.split_once("fn ").and_then(|(_, rest)| rest.split_once('(')).map_or("", |(name, _)| name);
+            let named = format!("tests/tests/{name}::{function}");
+            if name != "one_build.rs" && !page.contains(&named) {
+                bare.push(named);
+            }
+        }
+    }
+    assert!(bare.is_empty(), "docs/contract-coverage.md does not name:\n{}", bare.join("\n"));
+}

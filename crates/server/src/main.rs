@@ -7,6 +7,7 @@ mod commands;
 mod config;
 #[cfg(debug_assertions)]
 mod crash;
+mod engine;
 mod failure;
 mod hints;
 mod left_to_workers;

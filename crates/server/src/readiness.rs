@@ -1,7 +1,7 @@
 //! Whether the parts of this process can do their work: the answer behind `GET /readyz`.
 
+use crate::engine::Delivery;
 use crate::overdue::Overdue;
-use crate::wiring::Delivery;
 use async_trait::async_trait;
 use overture_domain::ports::Observatory;
 use overture_http::{Part, Readiness};
@@ -24,12 +24,8 @@ impl Readiness for Parts {
             Err(error) => part("database", false, &error.to_string()),
         }];
         if let Some(Delivery { engine, relay }) = &self.delivery {
-            let room = engine.room();
-            let detail = format!(
-                "has room for {room} more conversations; {} run at once, the others wait their turn",
-                self.concurrency
-            );
-            parts.push(part("engine", room > 0, &detail));
+            let (ready, detail) = engine.state(self.concurrency);
+            parts.push(part("engine", ready, &detail));
             parts.push(match relay.works() {
                 true => part("relay", true, "hands wakeups over"),
                 false => part("relay", false, "cannot claim wakeups; the log says why"),

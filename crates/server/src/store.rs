@@ -4,7 +4,7 @@ use crate::config::{DatabaseKind, Settings};
 use crate::failure::Failure;
 use crate::hints::hint;
 use crate::secret_key::SecretKey;
-use overture_database::{Database, DatabaseOptions, MigrationStatus};
+use overture_database::{Database, DatabaseOptions, MigrationStatus, OpenDatabaseError};
 use std::fs::{DirBuilder, File};
 use std::io::{self, Read};
 use std::os::unix::fs::DirBuilderExt;
@@ -12,9 +12,6 @@ use std::path::Path;
 
 /// The first bytes of every SQLite database (its file format, section 1.3).
 const SQLITE: &[u8] = b"SQLite format 3\0";
-
-/// How many connections read at once.
-const READERS: u32 = 4;
 
 /// An installation that is open.
 pub(crate) struct Store {
@@ -24,18 +21,48 @@ pub(crate) struct Store {
     pub(crate) migrated: Vec<String>,
 }
 
-/// Opens the installation and makes what is missing of it: folder, key, database. The embedded default migrates itself.
+/// Opens the installation and makes what is missing of it: folder, key, database. SQLite migrates itself; PostgreSQL, which
+/// others use at the same time, is migrated when somebody says so.
 ///
 /// # Errors
-/// What cannot be made, opened or migrated, with the remedy.
+/// What cannot be made, opened or migrated, with the remedy; a PostgreSQL database that is not of this version.
 pub(crate) async fn open_or_make(settings: &Settings) -> Result<Store, Failure> {
     let store = open_as_it_is(settings).await?;
     let pending = status(&store.database).await?.pending;
-    if !pending.is_empty() {
-        store.database.migrate().await.map_err(|error| {
-            Failure::new(format!("The database cannot be migrated: {error}")).remedy(Failure::doctor())
-        })?;
+    if pending.is_empty() {
+        return Ok(store);
     }
+    match &settings.database {
+        DatabaseKind::Sqlite(_) => migrate(store, pending).await,
+        DatabaseKind::Postgres(_) => Err(Failure::new(format!(
+            "The database {} is not of this version: {} is pending",
+            settings.database.shown(),
+            pending.join(", ")
+        ))
+        .remedy(format!(
+            "{} brings it there; {} shows what that would do.",
+            hint("migrate"),
+            hint("migrate --dry-run")
+        ))),
+    }
+}
+
+/// Opens the installation and brings its database to this version, whichever it is.
+///
+/// # Errors
+/// What cannot be made, opened or migrated, with the remedy.
+pub(crate) async fn open_and_migrate(settings: &Settings) -> Result<Store, Failure> {
+    let store = open_as_it_is(settings).await?;
+    let pending = status(&store.database).await?.pending;
+    if pending.is_empty() { Ok(store) } else { migrate(store, pending).await }
+}
+
+async fn migrate(store: Store, pending: Vec<String>) -> Result<Store, Failure> {
+    store
+        .database
+        .migrate()
+        .await
+        .map_err(|error| Failure::new(format!("The database cannot be migrated: {error}")).remedy(Failure::doctor()))?;
     Ok(Store { migrated: pending, ..store })
 }
 
@@ -54,21 +81,26 @@ pub(crate) async fn open(settings: &Settings) -> Result<Store, Failure> {
 /// What cannot be made or opened, with the remedy; a database of a newer version.
 pub(crate) async fn open_as_it_is(settings: &Settings) -> Result<Store, Failure> {
     make_folder(&settings.data_dir)?;
-    let DatabaseKind::Sqlite(file) = &settings.database;
-    if let Some(folder) = file.parent().filter(|folder| !folder.as_os_str().is_empty()) {
-        make_folder(folder)?;
-    }
-    must_be_sqlite(file)?;
-    let secret_key = secret_key(settings, file)?;
+    let secret_key = match &settings.database {
+        DatabaseKind::Sqlite(file) => {
+            if let Some(folder) = file.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+                make_folder(folder)?;
+            }
+            must_be_sqlite(file)?;
+            secret_key(settings, file)?
+        }
+        // The configuration without a key was refused.
+        DatabaseKind::Postgres(_) => match &settings.secret_key {
+            Some(key) => key.clone(),
+            None => SecretKey::of_folder(&settings.data_dir)?,
+        },
+    };
     let options = DatabaseOptions {
         url: settings.database.url(),
         secrets_key: secret_key.for_channel_secrets(),
-        readers: READERS,
+        connections: settings.connections,
     };
-    let database = Database::open(options).await.map_err(|error| {
-        Failure::new(format!("{} cannot be opened: {error}", file.display()))
-            .remedy("Check that this user may write the file and its folder and that the disk has room, or set OVERTURE__DATABASE__URL.")
-    })?;
+    let database = Database::open(options).await.map_err(|error| not_opened(&settings.database, &error))?;
     if let [unknown, ..] = status(&database).await?.unknown.as_slice() {
         return Err(Failure::new(format!(
             "The database belongs to a newer version of Overture (it knows the migration {unknown})"
@@ -76,6 +108,18 @@ pub(crate) async fn open_as_it_is(settings: &Settings) -> Result<Store, Failure>
         .remedy("Start that version, or put a copy of the database from before it in place."));
     }
     Ok(Store { database, secret_key, migrated: Vec::new() })
+}
+
+fn not_opened(database: &DatabaseKind, error: &OpenDatabaseError) -> Failure {
+    let remedy = match database {
+        DatabaseKind::Sqlite(_) => {
+            "Check that this user may write the file and its folder and that the disk has room, or set OVERTURE__DATABASE__URL."
+        }
+        DatabaseKind::Postgres(_) => {
+            "Check that the server runs and that user, password and database are right: OVERTURE__DATABASE__URL."
+        }
+    };
+    Failure::new(format!("{} cannot be opened: {error}", database.shown())).remedy(remedy)
 }
 
 /// How far the database is.
@@ -94,7 +138,7 @@ pub(crate) async fn status(database: &Database) -> Result<MigrationStatus, Failu
 /// # Errors
 /// Nobody has.
 pub(crate) fn must_exist(settings: &Settings) -> Result<(), Failure> {
-    let DatabaseKind::Sqlite(file) = &settings.database;
+    let DatabaseKind::Sqlite(file) = &settings.database else { return Ok(()) };
     if file.exists() {
         return Ok(());
     }

@@ -1,10 +1,10 @@
 //! Puts the rooms together: which adapters stand behind the ports, which use cases stand on them, and what runs.
 //! The only place that knows every adapter. Everything that talks to the world lives on the runtime that calls this.
 
-use crate::background::{self, RelayHealth, Stop};
+use crate::background::{self, Stop};
 use crate::config::Settings;
+use crate::engine::{Delivery, Engine};
 use crate::failure::Failure;
-use crate::left_to_workers::NoEngineHere;
 use crate::store::Store;
 use crate::system::{RandomIds, SystemClock};
 use metrics_exporter_prometheus::PrometheusHandle;
@@ -13,13 +13,10 @@ use overture_database::Database;
 use overture_domain::entities::Transport;
 use overture_domain::ports::{
     ApiKeyRepo, ChannelRepo, Clock, ContactRepo, ConversationRepo, DeliveryRepo, IdGenerator, MessageSender,
-    Observatory, RetentionRepo, WakeupQueue, WorkflowStarter,
+    Observatory, RetentionRepo, WakeupQueue,
 };
-use overture_domain::use_cases::{
-    Authenticate, ComposeOutbound, ComposePorts, RelayWakeups, RequestHasher, RunConversation, Sweep,
-};
+use overture_domain::use_cases::{Authenticate, ComposeOutbound, ComposePorts, RequestHasher, Sweep};
 use overture_domain::values::PhoneNumber;
-use overture_embedded::{Door, EmbeddedEngine, EmbeddedOptions};
 use serde_json::{Value, json};
 use std::sync::Arc;
 use std::time::Duration;
@@ -51,6 +48,7 @@ impl Ports {
             outbox: settings.outbox.clone(),
             allow_private: settings.allow_private,
             smtp_timeout: settings.smtp_timeout,
+            smtp_trusted: settings.smtp_trusted.clone(),
         });
         Self {
             contacts: Arc::new(database.clone()),
@@ -89,30 +87,22 @@ impl Ports {
     }
 }
 
-/// What delivers in this process.
-#[derive(Clone)]
-pub(crate) struct Delivery {
-    pub(crate) engine: Arc<EmbeddedEngine>,
-    pub(crate) relay: RelayHealth,
-}
-
 /// A process that is at work.
 pub(crate) struct Running {
     pub(crate) ports: Ports,
     pub(crate) compose: Arc<ComposeOutbound>,
     pub(crate) authenticate: Arc<Authenticate>,
-    /// `None` where workers deliver.
-    pub(crate) delivery: Option<Delivery>,
+    engine: Engine,
     database: Database,
     background: Background,
     grace: Duration,
 }
 
 impl Running {
-    /// Starts what runs in the background, on the current runtime; with `delivers`, the engine and the relay too.
+    /// Starts what runs in the background, on the current runtime; with `delivers`, conversations run here too.
     ///
     /// # Errors
-    /// There is no such crash point.
+    /// The settings of the engine do not do, or there is no such crash point.
     pub(crate) fn start(
         store: Store,
         settings: &Settings,
@@ -122,12 +112,7 @@ impl Running {
         let Store { database, secret_key, .. } = store;
         let ports = Ports::of(&database, settings).with_crash_point()?;
         let mut background = Background::new(Arc::clone(&ports.clock));
-        let (starter, delivery): (Arc<dyn WorkflowStarter>, _) = if delivers {
-            let delivery = deliver(&ports, settings, &mut background);
-            (Arc::new(Door::of(Arc::clone(&delivery.engine), Arc::clone(&ports.wakeups))), Some(delivery))
-        } else {
-            (Arc::new(NoEngineHere), None)
-        };
+        let engine = Engine::start(&ports, settings, &mut background, delivers)?;
         background.spawn(|clock, stop| background::sweep(Sweep::new(Arc::clone(&ports.retention)), clock, stop));
         background.spawn(|clock, stop| background::fold_metrics(metrics, clock, stop));
         warm_up();
@@ -136,19 +121,19 @@ impl Running {
                 contacts: Arc::clone(&ports.contacts),
                 channels: Arc::clone(&ports.channels),
                 conversations: Arc::clone(&ports.conversations),
-                starter,
+                starter: Arc::clone(&engine.door),
                 clock: Arc::clone(&ports.clock),
                 ids: Arc::clone(&ports.ids),
             },
             RequestHasher::new(&secret_key.for_request_hashes()),
             settings.deliver_within,
         );
-        let compose = if delivery.is_some() { compose } else { compose.delivered_elsewhere() };
+        let compose = if engine.delivery.is_some() { compose } else { compose.delivered_elsewhere() };
         let authenticate = Authenticate::new(Arc::clone(&ports.keys), Arc::clone(&ports.clock));
         Ok(Self {
             compose: Arc::new(compose),
             authenticate: Arc::new(authenticate),
-            delivery,
+            engine,
             database,
             background,
             grace: settings.engine.stop_within,
@@ -156,36 +141,21 @@ impl Running {
         })
     }
 
+    /// What hands over or delivers here; `None` where workers do.
+    pub(crate) fn delivery(&self) -> Option<Delivery> {
+        self.engine.delivery.clone()
+    }
+
     /// Takes nothing new, lets what is being sent end, and closes the database.
     pub(crate) async fn stop(self) {
         self.background.stop().await;
-        if let Some(Delivery { engine, .. }) = self.delivery {
-            engine.stop(self.grace).await;
-        }
+        self.engine.stop(self.grace).await;
         self.database.close().await;
     }
 }
 
-/// Starts the engine and the relay that feeds it.
-fn deliver(ports: &Ports, settings: &Settings, background: &mut Background) -> Delivery {
-    let run = RunConversation::new(
-        Arc::clone(&ports.deliveries),
-        Arc::clone(&ports.channels),
-        Arc::clone(&ports.sender),
-        Arc::clone(&ports.clock),
-    );
-    let options = EmbeddedOptions { concurrency: settings.engine.concurrency, ..EmbeddedOptions::default() };
-    let engine = EmbeddedEngine::new(Arc::new(run), Arc::clone(&ports.wakeups), options);
-    let delivery = Delivery { engine, relay: RelayHealth::new() };
-    let starter: Arc<dyn WorkflowStarter> = Arc::<EmbeddedEngine>::clone(&delivery.engine);
-    let wakeups = RelayWakeups::new(Arc::clone(&ports.wakeups), starter);
-    let Delivery { engine, relay } = delivery.clone();
-    background.spawn(move |clock, stop| background::relay(wakeups, move || engine.room(), relay, clock, stop));
-    delivery
-}
-
 /// The tasks in the background.
-struct Background {
+pub(crate) struct Background {
     clock: Arc<dyn Clock>,
     say: watch::Sender<bool>,
     until: Stop,
@@ -198,7 +168,7 @@ impl Background {
         Self { clock, say, until, tasks: JoinSet::new() }
     }
 
-    fn spawn<F>(&mut self, task: impl FnOnce(Arc<dyn Clock>, Stop) -> F)
+    pub(crate) fn spawn<F>(&mut self, task: impl FnOnce(Arc<dyn Clock>, Stop) -> F)
     where
         F: Future<Output = ()> + Send + 'static,
     {
@@ -232,7 +202,7 @@ impl Adapters {
     pub(crate) fn of(settings: &Settings) -> Self {
         Self {
             database: settings.database.name(),
-            engine: "embedded",
+            engine: settings.engine.kind.name(),
             senders: Transport::ALL.iter().copied().map(Transport::as_str).collect(),
         }
     }

@@ -14,6 +14,7 @@ use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
 
 /// The activities of a worker.
+#[derive(Clone)]
 pub struct ConversationActivities {
     run: Arc<RunConversation>,
     /// The runtime that owns what talks: pools and senders.

@@ -1,7 +1,9 @@
 //! The connection, made in the background: a process starts, accepts and answers with Temporal away.
 
 use crate::attributes::{self, Attributes};
+use crate::breaker::Breaker;
 use crate::options::TemporalOptions;
+use std::sync::Arc;
 use std::time::Duration;
 use temporalio_client::{Client, ClientOptions, Connection};
 use tokio::sync::watch;
@@ -10,10 +12,14 @@ use tokio::sync::watch;
 const LONGEST_WAIT: Duration = Duration::from_secs(10);
 const FIRST_WAIT: Duration = Duration::from_millis(200);
 
+/// How many starts one round of the relay may try.
+const AT_ONCE: u32 = 64;
+
 /// A connection to Temporal that comes to be by itself. Clones share it.
 #[derive(Clone)]
 pub struct TemporalConnection {
     state: watch::Receiver<State>,
+    breaker: Arc<Breaker>,
     namespace: String,
 }
 
@@ -25,8 +31,10 @@ pub enum ConnectionState {
         /// What the last try ran into.
         last_error: Option<String>,
     },
-    /// It stands; it mends itself from now on.
+    /// It stands, and mends itself from now on.
     Connected,
+    /// It stood, and the last call found nobody; now and then one asks again.
+    Lost,
 }
 
 #[derive(Clone)]
@@ -51,15 +59,30 @@ impl TemporalConnection {
         options.connection()?;
         let (said, state) = watch::channel(State::Connecting(None));
         tokio::spawn(connect(options.clone(), said));
-        Ok(Self { state, namespace: options.namespace.clone() })
+        Ok(Self { state, breaker: Arc::default(), namespace: options.namespace.clone() })
     }
 
     /// What is known of it now.
     pub fn state(&self) -> ConnectionState {
         match &*self.state.borrow() {
             State::Connecting(last_error) => ConnectionState::Connecting { last_error: last_error.clone() },
-            State::Connected(_) => ConnectionState::Connected,
+            State::Connected(_) if self.breaker.is_closed() => ConnectionState::Connected,
+            State::Connected(_) => ConnectionState::Lost,
         }
+    }
+
+    /// How many starts may be tried now: none while nobody answers, one when it is time to ask again.
+    pub fn room(&self) -> u32 {
+        match self.state() {
+            ConnectionState::Connected => AT_ONCE,
+            ConnectionState::Lost if self.breaker.may_ask() => 1,
+            ConnectionState::Lost | ConnectionState::Connecting { .. } => 0,
+        }
+    }
+
+    /// What a call found out about the connection.
+    pub(crate) fn note(&self, answered: bool) {
+        self.breaker.note(answered);
     }
 
     /// Comes back once it stands.

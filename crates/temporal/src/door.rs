@@ -1,5 +1,6 @@
 //! The door of the process that composes: a new conversation is handed to Temporal in the background, past the relay.
 
+use crate::connection::{ConnectionState, TemporalConnection};
 use async_trait::async_trait;
 use futures_util::stream::{self, StreamExt};
 use overture_domain::ports::{StartError, StartOrder, Started, WorkflowStarter};
@@ -15,21 +16,26 @@ const AT_ONCE: usize = 64;
 /// Takes orders without waiting for anybody. What it drops, or loses with its process, the relay finds when the claim that
 /// every new wakeup is born with has ended.
 pub struct Door {
+    connection: TemporalConnection,
     waiting: mpsc::Sender<StartOrder>,
 }
 
 impl Door {
     /// The door of a relay, on the current tokio runtime.
-    pub fn of(relay: Arc<RelayWakeups>) -> Self {
+    pub fn of(relay: Arc<RelayWakeups>, connection: TemporalConnection) -> Self {
         let (waiting, orders) = mpsc::channel(WAITING);
         tokio::spawn(hand_over(relay, orders));
-        Self { waiting }
+        Self { connection, waiting }
     }
 }
 
 #[async_trait]
 impl WorkflowStarter for Door {
     async fn start(&self, order: &StartOrder) -> Result<Started, StartError> {
+        // While nobody answers, trying would only take time from the composes.
+        if self.connection.state() != ConnectionState::Connected {
+            return Err(StartError::Unavailable("Temporal does not answer".into()));
+        }
         match self.waiting.try_send(*order) {
             Ok(()) => Ok(Started::InMemory),
             Err(_) => Err(StartError::Unavailable(format!("{WAITING} conversations wait at the door"))),

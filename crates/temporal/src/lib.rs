@@ -4,6 +4,7 @@
 
 pub mod activity;
 mod attributes;
+mod breaker;
 mod connection;
 mod door;
 mod options;

@@ -46,10 +46,9 @@ impl WorkflowStarter for TemporalStarter {
             (),
             start_options(order, established.attributes),
         );
-        match started.await {
-            Ok(_) => Ok(Started::Durably),
-            Err(error) => Err(start_error(&error)),
-        }
+        let started = started.await.map_err(|error| start_error(&error));
+        self.connection.note(!matches!(started, Err(StartError::Unavailable(_))));
+        started.map(|_| Started::Durably)
     }
 }
 

@@ -9,11 +9,15 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 use temporalio_common::worker::WorkerDeploymentOptions;
+use temporalio_sdk::runtime::worker_tuner::{FixedSizeSlotSupplier, TunerHolder, WorkerTuner};
 use temporalio_sdk::runtime::{PollerBehavior, RuntimeOptions};
 use temporalio_sdk::{Runtime, Worker, WorkerOptions};
 use thiserror::Error;
 use tokio::runtime::Handle;
 use tokio::sync::watch;
+
+/// How long a worker that gave up waits before it begins anew.
+const BEGIN_ANEW_AFTER: Duration = Duration::from_secs(5);
 
 /// How a worker runs.
 #[derive(Debug, Clone, Copy)]
@@ -69,14 +73,9 @@ impl TemporalWorker {
         let activities = ConversationActivities::new(run, Handle::current());
         let thread = std::thread::Builder::new()
             .name("temporal-worker".into())
-            .spawn(move || work(&connection, activities, settings, orders))
+            .spawn(move || work(&connection, &activities, settings, orders))
             .map_err(|error| WorkerError::Thread(error.to_string()))?;
         Ok(Self { stop, thread: Some(thread) })
-    }
-
-    /// Whether it has ended by itself.
-    pub fn has_ended(&self) -> bool {
-        self.thread.as_ref().is_none_or(JoinHandle::is_finished)
     }
 
     /// Takes nothing new, lets what runs come to its end within the grace, and waits for that.
@@ -109,7 +108,7 @@ impl TemporalWorker {
 
 fn work(
     connection: &TemporalConnection,
-    activities: ConversationActivities,
+    activities: &ConversationActivities,
     settings: WorkerSettings,
     mut orders: watch::Receiver<Order>,
 ) -> Result<(), WorkerError> {
@@ -120,9 +119,16 @@ fn work(
             established = connection.wait() => established,
             _ = orders.wait_for(|order| *order != Order::Run) => None,
         };
-        match established {
-            Some(established) => poll(established, activities, settings, orders).await,
-            None => Ok(()),
+        let Some(established) = established else { return Ok(()) };
+        // A worker that gives up, because its namespace was away for long, say, begins anew: only a stop ends it.
+        loop {
+            let ended = poll(established.clone(), activities.clone(), settings, orders.clone()).await;
+            let Err(error) = ended else { return Ok(()) };
+            tracing::error!(%error, "the worker begins anew");
+            let told = tokio::time::timeout(BEGIN_ANEW_AFTER, orders.wait_for(|order| *order != Order::Run)).await;
+            if told.is_ok() {
+                return Err(error);
+            }
         }
     });
     runtime.shutdown_background();
@@ -140,6 +146,7 @@ async fn poll(
             concat!("overture-", env!("CARGO_PKG_VERSION")).to_owned(),
         ))
         .max_cached_workflows(1_000)
+        .tuner(slots(settings.concurrency))
         .workflow_task_poller_behavior(PollerBehavior::SimpleMaximum(8))
         .activity_task_poller_behavior(PollerBehavior::SimpleMaximum(8))
         .graceful_shutdown_period(settings.grace)
@@ -163,4 +170,16 @@ async fn poll(
     }
     stop();
     running.await.map_err(|error| WorkerError::Sdk(error.to_string()))
+}
+
+/// As many conversations at once as the settings say; what only moves a workflow on is quick and needs no more.
+fn slots(conversations: usize) -> WorkerTuner {
+    let few = FixedSizeSlotSupplier::new(2);
+    TunerHolder::builder()
+        .workflow_task_slot_supplier(FixedSizeSlotSupplier::new(100))
+        .activity_task_slot_supplier(FixedSizeSlotSupplier::new(conversations.max(1)))
+        .local_activity_task_slot_supplier(few)
+        .nexus_task_slot_supplier(few)
+        .build()
+        .into()
 }

@@ -37,6 +37,7 @@
 mod classification;
 mod pool;
 mod session;
+mod trust;
 mod wire;
 
 use crate::cause::{cause, unusable_message, unusable_settings};
@@ -45,7 +46,7 @@ use crate::email::Email;
 use crate::settings::{SmtpSettings, Tls};
 use async_trait::async_trait;
 use classification::classify;
-use lettre::transport::smtp::client::{Certificate, CertificateStore, TlsParameters};
+use lettre::transport::smtp::client::TlsParameters;
 use overture_domain::entities::ChannelConnection;
 use overture_domain::ports::{Accepted, MessageSender, Outgoing, SendError};
 use pool::{Key, Pool};
@@ -53,6 +54,8 @@ use session::{Failure, Fault, Session, Stage};
 use std::net::SocketAddr;
 use std::time::Duration;
 use tokio::time::{Instant, timeout_at};
+
+pub use trust::TrustedCertificates;
 
 /// No send takes longer, whatever the options say; a clock can count that far.
 const LONGEST_TIMEOUT: Duration = Duration::from_secs(24 * 60 * 60);
@@ -67,8 +70,8 @@ pub struct SmtpOptions {
     pub guard: EgressGuard,
     /// The most that one send may take, from resolving the name to the answer after the text; a day at most.
     pub timeout: Duration,
-    /// Certificates (PEM) that are trusted beside the roots of Mozilla.
-    pub trusted: Vec<String>,
+    /// What is trusted beside the roots of Mozilla.
+    pub trusted: TrustedCertificates,
     /// A connection that was idle for longer is asked with NOOP before it is used.
     pub check_after: Duration,
     /// A connection that was idle for longer is closed.
@@ -83,11 +86,11 @@ impl SmtpOptions {
     pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(60);
 
     /// The usual options behind this guard.
-    pub const fn new(guard: EgressGuard) -> Self {
+    pub fn new(guard: EgressGuard) -> Self {
         Self {
             guard,
             timeout: Self::DEFAULT_TIMEOUT,
-            trusted: Vec::new(),
+            trusted: TrustedCertificates::default(),
             check_after: Duration::from_secs(5),
             idle_limit: Duration::from_secs(30),
             connections: 10,
@@ -190,12 +193,8 @@ impl SmtpSender {
             stage: Stage::Tls,
             fault: Fault::Handshake(error.to_string()),
         };
-        let mut builder =
-            TlsParameters::builder(settings.host.clone()).certificate_store(CertificateStore::WebpkiRoots);
-        for pem in &self.options.trusted {
-            builder = builder.add_root_certificate(Certificate::from_pem(pem.as_bytes()).map_err(failed)?);
-        }
-        builder.build_rustls().map(Some).map_err(failed)
+        let parameters = self.options.trusted.beside_the_usual(settings.host.clone());
+        parameters.build_rustls().map(Some).map_err(failed)
     }
 }
 

@@ -33,7 +33,7 @@ pub(super) async fn open(
         .statement_cache_capacity(256)
         .disable_statement_logging();
     let pool = PgPoolOptions::new()
-        .max_connections(options.readers.max(1))
+        .max_connections(options.connections.max(1))
         .min_connections(1)
         .acquire_timeout(ACQUIRE_TIMEOUT)
         .idle_timeout(IDLE)

@@ -23,7 +23,7 @@ pub(super) async fn open(
         .busy_timeout(BUSY_TIMEOUT)
         .statement_cache_capacity(128)
         .disable_statement_logging();
-    Ok((pool(connect.clone(), 1, 1).await?, pool(connect, options.readers.max(1), 1).await?))
+    Ok((pool(connect.clone(), 1, 1).await?, pool(connect, options.connections.max(1), 1).await?))
 }
 
 async fn pool(connect: SqliteConnectOptions, most: u32, least: u32) -> Result<DatabaseConnection, OpenDatabaseError> {

@@ -1,6 +1,6 @@
 //! `overture doctor`: looks at everything an installation needs, changes nothing, and says how to mend what is wrong.
 
-use crate::config::{ConfigProblem, DatabaseKind, Explained, Refused, Settings, meant_by_variable, variable};
+use crate::config::{ConfigProblem, Explained, Refused, Settings, meant_by_variable, variable};
 use crate::failure::Failure;
 use crate::hints::hint;
 use crate::overdue::Overdue;
@@ -210,22 +210,16 @@ fn others_can_read(path: &Path) -> bool {
 }
 
 async fn database(settings: &Settings) -> Vec<Check> {
-    let DatabaseKind::Sqlite(file) = &settings.database;
+    let shown = settings.database.shown();
     if store::must_exist(settings).is_err() {
-        return vec![warn(
-            "database",
-            format!("{} does not exist yet", file.display()),
-            format!("{} makes it.", hint("init")),
-        )];
+        return vec![warn("database", format!("{shown} does not exist yet"), format!("{} makes it.", hint("init")))];
     }
     let database = match store::open_as_it_is(settings).await {
         Ok(store) => store.database,
         Err(failure) => return vec![failed("database", &failure)],
     };
     let mut checks = vec![match store::status(&database).await {
-        Ok(status) if status.pending.is_empty() => {
-            ok("database", format!("{} opens and is of this version", file.display()))
-        }
+        Ok(status) if status.pending.is_empty() => ok("database", format!("{shown} opens and is of this version")),
         Ok(status) => {
             return vec![warn(
                 "database",

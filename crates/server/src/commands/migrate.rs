@@ -18,7 +18,7 @@ pub(super) async fn run(context: &Context, arguments: &MigrateArgs) -> Result<An
         let text = format!("{}\n{}", lines("Applied", &status.applied), lines("Pending", &status.pending));
         return Ok(Answer::new(json!({ "applied": status.applied, "pending": status.pending }), text));
     }
-    let store = store::open_or_make(&context.settings).await?;
+    let store = store::open_and_migrate(&context.settings).await?;
     let text = lines("Applied", &store.migrated);
     Ok(Answer::new(json!({ "applied": store.migrated, "pending": [] }), text))
 }

@@ -87,7 +87,7 @@ impl Served {
             ids: ports.ids,
             readiness: Arc::new(Parts {
                 observatory: ports.observatory,
-                delivery: running.delivery.clone(),
+                delivery: running.delivery(),
                 concurrency: settings.engine.concurrency,
             }),
             metrics: Arc::new(move || metrics.render()),

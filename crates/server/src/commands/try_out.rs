@@ -4,7 +4,7 @@ use super::Context;
 use super::life::{Event, Life, Told};
 use super::serve::{Served, Signals};
 use crate::cli::TryArgs;
-use crate::config::{DatabaseKind, Settings};
+use crate::config::{DatabaseKind, EngineKind, Settings};
 use crate::failure::Failure;
 use crate::mail_server::{MailServer, PASSWORD};
 use crate::maker::{Demo, Maker, NewChannel};
@@ -110,6 +110,7 @@ fn settings_in(folder: &Path, configured: &Settings) -> Settings {
     settings.secret_key = None;
     settings.http.bind = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
     settings.http.admin_bind = None;
+    settings.engine.kind = EngineKind::Embedded;
     settings.engine.in_serve = true;
     settings
 }

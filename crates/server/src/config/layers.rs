@@ -161,8 +161,6 @@ impl Found<'_> {
             ConfigProblem::nameless(source)
         } else if keys::is_section(name) {
             ConfigProblem::section(name, source)
-        } else if name == "temporal" || name.starts_with("temporal.") {
-            ConfigProblem::temporal(name, source)
         } else {
             ConfigProblem::unknown(name, source, keys::nearest(name))
         });
@@ -293,14 +291,6 @@ mod tests {
             let told = problems(None, &[(variable, "x")]);
             assert!(told.contains(&format!("variable {variable} ")) && !told.contains(" ;"), "{told}");
         }
-    }
-
-    #[test]
-    fn keys_of_temporal_are_refused_in_words_of_their_own() {
-        assert!(
-            problems(None, &[("OVERTURE__TEMPORAL__ADDRESS", "http://127.0.0.1:7233")])
-                .contains("holds only the embedded engine")
-        );
     }
 
     #[test]

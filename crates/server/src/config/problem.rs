@@ -60,15 +60,6 @@ impl ConfigProblem {
         }
     }
 
-    pub(super) fn temporal(name: &str, source: &Source) -> Self {
-        Self {
-            key: None,
-            stands_in: Some(source.clone()),
-            what: format!("This build holds only the embedded engine; {name} stands in {source}."),
-            remedy: REMOVE.into(),
-        }
-    }
-
     /// A value that does not do. `shown` is what was written, and is dropped where it is a secret.
     pub(super) fn value(key: &Key, shown: Option<&str>, source: &Source, flaw: &str) -> Self {
         let shown = match shown {

@@ -1,15 +1,17 @@
 //! The settings: every key with its meaning, checked. A `Settings` that exists can be started from.
 
-use super::keys::{self, KEYS, Key};
+use super::database::{DatabaseKind, without_password};
+use super::keys::{KEYS, Key};
 use super::layers::{self, Layered, Source, Written};
 use super::problem::ConfigProblem;
+use super::reader::{Reader, certificates, truth};
+use super::temporal::TemporalSettings;
 use crate::secret_key::SecretKey;
+use overture_channels::TrustedCertificates;
 use overture_domain::use_cases::DeliverWithinDefaults;
-use overture_domain::values::DeliverWithin;
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
-use std::str::FromStr;
 use std::time::Duration;
 
 /// The port of the administration address where the API is reachable from outside.
@@ -26,10 +28,14 @@ pub(crate) struct Settings {
     pub(crate) public_url: Option<String>,
     /// The HTTP server.
     pub(crate) http: HttpSettings,
-    /// Which database, as `sqlite:PATH`.
+    /// Which database.
     pub(crate) database: DatabaseKind,
+    /// How many connections to it.
+    pub(crate) connections: u32,
     /// The engine.
     pub(crate) engine: EngineSettings,
+    /// Where Temporal is.
+    pub(crate) temporal: TemporalSettings,
     /// Whether senders may connect to private and loopback addresses.
     pub(crate) allow_private: bool,
     /// The key of the installation, if it is configured.
@@ -38,6 +44,8 @@ pub(crate) struct Settings {
     pub(crate) deliver_within: DeliverWithinDefaults,
     /// The total time of one message at its mail server.
     pub(crate) smtp_timeout: Duration,
+    /// What mail servers may show beside certificates of the usual authorities.
+    pub(crate) smtp_trusted: TrustedCertificates,
     /// Logging.
     pub(crate) log: LogSettings,
     written: Layered,
@@ -54,39 +62,33 @@ pub(crate) struct HttpSettings {
     pub(crate) idempotency_wait: Duration,
 }
 
-/// The embedded engine.
+/// What runs conversations.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum EngineKind {
+    /// Tasks of this process.
+    Embedded,
+    /// Workflows on a Temporal cluster.
+    Temporal,
+}
+
+impl EngineKind {
+    /// Its name among the adapters.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Embedded => "embedded",
+            Self::Temporal => "temporal",
+        }
+    }
+}
+
+/// The engine.
 #[derive(Debug, Clone)]
 pub(crate) struct EngineSettings {
+    pub(crate) kind: EngineKind,
     /// Whether a process that serves also delivers.
     pub(crate) in_serve: bool,
     pub(crate) concurrency: usize,
     pub(crate) stop_within: Duration,
-}
-
-/// Which database.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum DatabaseKind {
-    /// The file of a SQLite database.
-    Sqlite(PathBuf),
-}
-
-impl DatabaseKind {
-    /// As the database adapter takes it.
-    pub(crate) fn url(&self) -> String {
-        match self {
-            // The URL is read with percent-encoding and parameters; a path has neither.
-            Self::Sqlite(path) => {
-                format!("sqlite:{}", path.display().to_string().replace('%', "%25").replace('?', "%3F"))
-            }
-        }
-    }
-
-    /// Its name among the adapters.
-    pub(crate) const fn name(&self) -> &'static str {
-        match self {
-            Self::Sqlite(_) => "sqlite",
-        }
-    }
 }
 
 /// Logging.
@@ -139,11 +141,11 @@ impl Settings {
 
         let data_dir = PathBuf::from(read.text("data_dir"));
         let bind = read.parsed("http.bind", address);
-        let engine_is_embedded = read.parsed("engine.kind", engine_kind).is_some();
+        let engine = read.parsed("engine.kind", engine_kind).unwrap_or(EngineKind::Embedded);
         let database = read
-            .optional("database.url", database_url)
+            .optional("database.url", DatabaseKind::parse)
             .unwrap_or_else(|| DatabaseKind::Sqlite(data_dir.join("overture.db")));
-        let embedded_default = matches!(database, DatabaseKind::Sqlite(_)) && engine_is_embedded;
+        let embedded_default = matches!(database, DatabaseKind::Sqlite(_)) && engine == EngineKind::Embedded;
         let settings = Self {
             public_url: read.optional("public_url", public_url),
             http: HttpSettings {
@@ -153,7 +155,10 @@ impl Settings {
                 workers: read.number("http.workers", 1, 256),
                 idempotency_wait: read.duration("http.idempotency_wait"),
             },
+            connections: u32::try_from(read.number("database.connections", 2, 1000)).unwrap_or(2),
+            temporal: TemporalSettings::read(&mut read),
             engine: EngineSettings {
+                kind: engine,
                 in_serve: read.parsed("engine.in_serve", truth).unwrap_or(true),
                 concurrency: read.number("engine.concurrency", 1, 4096),
                 stop_within: read.duration("engine.stop_within"),
@@ -168,6 +173,7 @@ impl Settings {
                 whatsapp: read.within("compose.deliver_within.whatsapp"),
             },
             smtp_timeout: read.duration("smtp.timeout"),
+            smtp_trusted: read.optional("smtp.ca_file", certificates).unwrap_or_default(),
             log: LogSettings {
                 is_set: written.get("log.level").is_some_and(|level| level.source != Source::Default),
                 level: read.parsed("log.level", log_level).unwrap_or_default(),
@@ -198,6 +204,14 @@ impl Settings {
                 "Give the path of a folder, such as data.".into(),
             ));
         }
+        if matches!(self.database, DatabaseKind::Postgres(_)) && self.secret_key.is_none() {
+            problems.push(ConfigProblem::together(
+                "secrets.key",
+                "secrets.key is missing: with PostgreSQL every process needs the same one.".into(),
+                "Set OVERTURE__SECRETS__KEY to the output of `openssl rand -base64 32`, and keep a copy of it.".into(),
+            ));
+        }
+        problems.extend(self.temporal.validate());
         if self.http.admin_bind == Some(self.http.bind)
             && self.http.bind.port() != 0
             && !self.http.bind.ip().is_loopback()
@@ -230,7 +244,7 @@ fn explained(written: &Layered, problems: &[ConfigProblem]) -> Vec<Explained> {
     let explain = |key: &Key| match written.get(key.name) {
         Some(Written { text, source }) => Explained {
             key: key.name,
-            shown: if hides(key, text) { "(hidden)".into() } else { text.clone() },
+            shown: if hides(key, text) { "(hidden)".into() } else { without_password(text) },
             source: source.clone(),
         },
         None => Explained { key: key.name, shown: key.absent.unwrap_or_default().into(), source: Source::Default },
@@ -248,55 +262,6 @@ impl fmt::Debug for Written {
 /// What stands for an address that could not be read, until the problem that says so is returned.
 const UNREAD: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
 
-/// Reads values out of the layers and gathers what is wrong with them.
-struct Reader<'a> {
-    written: &'a Layered,
-    problems: Vec<ConfigProblem>,
-}
-
-impl Reader<'_> {
-    fn text(&self, name: &str) -> String {
-        self.written.get(name).map(|written| written.text.clone()).unwrap_or_default()
-    }
-
-    fn optional<T>(&mut self, name: &'static str, parse: impl FnOnce(&str) -> Result<T, String>) -> Option<T> {
-        self.written.get(name).filter(|written| !written.text.trim().is_empty())?;
-        self.parsed(name, parse)
-    }
-
-    fn parsed<T>(&mut self, name: &'static str, parse: impl FnOnce(&str) -> Result<T, String>) -> Option<T> {
-        let written = self.written.get(name);
-        let text = written.map_or("", |written| written.text.trim());
-        match parse(text) {
-            Ok(value) => Some(value),
-            Err(flaw) => {
-                let source = written.map_or(Source::Default, |written| written.source.clone());
-                let key: &Key = keys::find(name).unwrap_or(&KEYS[0]);
-                self.problems.push(ConfigProblem::value(key, Some(text), &source, &flaw));
-                None
-            }
-        }
-    }
-
-    fn number(&mut self, name: &'static str, least: usize, most: usize) -> usize {
-        let parse = |text: &str| match usize::from_str(text) {
-            Ok(number) if (least..=most).contains(&number) => Ok(number),
-            Ok(_) => Err("is out of its bounds".into()),
-            Err(_) => Err("is no whole number".into()),
-        };
-        self.parsed(name, parse).unwrap_or(least)
-    }
-
-    fn within(&mut self, name: &'static str) -> DeliverWithin {
-        self.parsed(name, |text| DeliverWithin::parse(text).map_err(|flaw| flaw.reason))
-            .unwrap_or(DeliverWithin::from_millis(1))
-    }
-
-    fn duration(&mut self, name: &'static str) -> Duration {
-        Duration::from_millis(u64::try_from(self.within(name).as_millis()).unwrap_or_default())
-    }
-}
-
 /// Where metrics listen if nobody says: with the API on loopback, else on a loopback address of their own.
 fn admin_beside(bind: SocketAddr) -> Option<SocketAddr> {
     (!bind.ip().is_loopback()).then_some(SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), ADMIN_PORT))
@@ -313,25 +278,11 @@ fn address(text: &str) -> Result<SocketAddr, String> {
         .map_err(|_| "is neither an IP address nor localhost with a port".to_owned())
 }
 
-fn engine_kind(text: &str) -> Result<(), String> {
+fn engine_kind(text: &str) -> Result<EngineKind, String> {
     match text {
-        "embedded" => Ok(()),
-        "temporal" => Err("this build does not hold: it holds only the embedded engine".into()),
+        "embedded" => Ok(EngineKind::Embedded),
+        "temporal" => Ok(EngineKind::Temporal),
         _ => Err("is no engine".into()),
-    }
-}
-
-fn database_url(text: &str) -> Result<DatabaseKind, String> {
-    if text.starts_with("postgres:") || text.starts_with("postgresql:") {
-        return Err("this build cannot open: it holds only SQLite".into());
-    }
-    let path = text.strip_prefix("sqlite:").ok_or("does not begin with sqlite:")?;
-    let path = path.strip_prefix("//").unwrap_or(path);
-    match path {
-        "" => Err("names no file".into()),
-        path if path.contains(":memory:") => Err("would forget everything at the end: give a file".into()),
-        path if path.contains('?') => Err("has parameters, which are not read: give the path alone".into()),
-        path => Ok(DatabaseKind::Sqlite(path.into())),
     }
 }
 
@@ -345,14 +296,6 @@ fn public_url(text: &str) -> Result<String, String> {
         return Err("is not a scheme and a host alone".into());
     }
     Ok(text.trim_end_matches('/').to_owned())
-}
-
-fn truth(text: &str) -> Result<bool, String> {
-    match text.to_ascii_lowercase().as_str() {
-        "true" | "1" | "yes" | "on" => Ok(true),
-        "false" | "0" | "no" | "off" => Ok(false),
-        _ => Err("is neither true nor false".into()),
-    }
 }
 
 fn log_level(text: &str) -> Result<String, String> {

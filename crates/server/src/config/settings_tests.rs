@@ -1,6 +1,7 @@
 //! What settings mean, value by value.
 
 use super::*;
+use overture_domain::values::DeliverWithin;
 
 const KEY: &str = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
 
@@ -70,10 +71,15 @@ fn a_wrong_value_is_told_with_key_source_value_and_what_is_allowed() {
         ("OVERTURE__EGRESS__ALLOW_PRIVATE", "maybe", "egress.allow_private", "true or false"),
         ("OVERTURE__DATABASE__URL", "mysql://x", "database.url", "sqlite:PATH"),
         ("OVERTURE__DATABASE__URL", "sqlite::memory:", "database.url", "sqlite:PATH"),
+        ("OVERTURE__DATABASE__CONNECTIONS", "1", "database.connections", "2 to 1000"),
+        ("OVERTURE__TEMPORAL__ADDRESS", "127.0.0.1:7233", "temporal.address", "http://HOST:PORT"),
+        ("OVERTURE__TEMPORAL__TLS", "perhaps", "temporal.tls", "true or false"),
         ("OVERTURE__PUBLIC_URL", "example.com", "public_url", "https://"),
         ("OVERTURE__PUBLIC_URL", "https://example.com/x", "public_url", "without a path"),
         ("OVERTURE__COMPOSE__DELIVER_WITHIN__SMS", "P8D", "compose.deliver_within.sms", "P7D"),
         ("OVERTURE__SMTP__TIMEOUT", "60", "smtp.timeout", "PT30S"),
+        ("OVERTURE__SMTP__CA_FILE", "/nowhere/ca.pem", "smtp.ca_file", "PEM file"),
+        ("OVERTURE__SMTP__CA_FILE", "/dev/null", "smtp.ca_file", "holds no certificate"),
         ("OVERTURE__LOG__LEVEL", "loud", "log.level", "debug"),
         ("OVERTURE__LOG__FORMAT", "xml", "log.format", "pretty"),
     ] {
@@ -118,14 +124,48 @@ fn every_key_is_explained_with_its_source() {
 }
 
 #[test]
-fn engines_and_databases_of_other_builds_are_told_apart_from_misspelt_ones() {
-    assert!(refused("OVERTURE__ENGINE__KIND", "temporal").contains("holds only the embedded engine"));
-    assert!(refused("OVERTURE__DATABASE__URL", "postgres://u:pw@h/d").contains("holds only SQLite"));
+fn postgres_and_temporal_are_chosen_by_their_keys() {
+    let settings = load(&[
+        ("OVERTURE__DATABASE__URL", "postgres://u:pw@h/d"),
+        ("OVERTURE__SECRETS__KEY", KEY),
+        ("OVERTURE__ENGINE__KIND", "temporal"),
+        ("OVERTURE__TEMPORAL__ADDRESS", "https://temporal.example.com:7233"),
+        ("OVERTURE__TEMPORAL__NAMESPACE", "support"),
+    ])
+    .unwrap();
+    assert_eq!((settings.database.name(), settings.engine.kind.name()), ("postgres", "temporal"));
+    let options = settings.temporal.options().unwrap();
+    assert_eq!(
+        (options.address.as_str(), options.namespace.as_str()),
+        ("https://temporal.example.com:7233", "support")
+    );
+    assert!(!settings.allow_private, "only the embedded default may reach private addresses unasked");
+    let shown = settings.explained().into_iter().find(|key| key.key == "database.url").unwrap().shown;
+    assert_eq!(shown, "postgres://u:***@h/d");
+}
+
+#[test]
+fn postgres_needs_a_secrets_key_that_every_process_shares() {
+    let told = refused("OVERTURE__DATABASE__URL", "postgres://u@h/d");
+    assert!(told.contains("secrets.key is missing") && told.contains("openssl rand"), "{told}");
+}
+
+#[test]
+fn a_certificate_of_our_own_needs_its_key() {
+    let told = refused("OVERTURE__TEMPORAL__CLIENT_CERT", "/etc/overture/client.pem");
+    assert!(told.contains("temporal.client_key") && told.contains("Give both"), "{told}");
+}
+
+#[test]
+fn a_file_of_temporals_tls_that_is_missing_is_named() {
+    let settings = load(&[("OVERTURE__TEMPORAL__SERVER_CA", "/nowhere/ca.pem")]).unwrap();
+    let told = settings.temporal.options().unwrap_err();
+    assert!(told.contains("temporal.server_ca") && told.contains("/nowhere/ca.pem"), "{told}");
 }
 
 #[test]
 fn a_database_password_is_not_repeated_by_the_refusal() {
-    assert!(!refused("OVERTURE__DATABASE__URL", "postgres://u:hunter2@h/d").contains("hunter2"));
+    assert!(!refused("OVERTURE__DATABASE__URL", "postgres://u:hunter2@h").contains("hunter2"));
 }
 
 #[test]
@@ -147,7 +187,7 @@ fn all_that_is_wrong_is_told_at_once() {
 fn a_refused_configuration_still_explains_every_key_and_hides_what_may_be_a_password() {
     let variables = [
         ("OVERTURE__SECRETS__KEY", "hunter2"),
-        ("OVERTURE__DATABASE__URL", "postgres://u:hunter2@h/d"),
+        ("OVERTURE__DATABASE__URL", "postgres://u:hunter2@h"),
         ("OVERTURE__HTTP__WORKERS", "many"),
     ];
     let environment: Vec<_> = variables.map(|(name, value)| (name.to_owned(), value.to_owned())).into();

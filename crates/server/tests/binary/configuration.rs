@@ -1,6 +1,7 @@
 //! The configuration as the binary reads it, and each file of `config/` with the adapters it chooses.
 
 use crate::support::{Installation, text};
+use overture_tests::postgres::Postgres;
 use serde_json::json;
 
 const CONFIG: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../config");
@@ -21,8 +22,50 @@ fn default_toml_starts_on_sqlite_with_the_embedded_engine_and_every_sender() {
 }
 
 #[test]
+fn production_toml_chooses_postgres_and_temporal_and_waits_for_its_migration() {
+    let (server, url) = postgres();
+    let installation = Installation::new()
+        .with("OVERTURE__DATABASE__URL", &url)
+        .with("OVERTURE__SECRETS__KEY", "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=")
+        // Nobody listens there: a server starts and accepts all the same.
+        .with("OVERTURE__TEMPORAL__ADDRESS", "http://127.0.0.1:1");
+    let config = format!("{CONFIG}/production.toml");
+    let (code, told) = installation.refusal(&["serve", "--config", &config]);
+    assert!(code == 1 && told.contains("m0001_first is pending") && told.contains("migrate"), "{code}: {told}");
+
+    assert_eq!(
+        installation.json(&["migrate", "--dry-run", "--config", &config]),
+        json!({ "wouldApply": ["m0001_first"] })
+    );
+    assert_eq!(
+        installation.json(&["migrate", "--config", &config]),
+        json!({ "applied": ["m0001_first"], "pending": [] })
+    );
+    let serving = installation.start(&["serve", "--config", &config, "--json"]);
+    let announced = serving.announced();
+    assert_eq!(
+        announced["adapters"],
+        json!({ "database": "postgres", "engine": "temporal", "senders": ["sandbox", "smtp"] })
+    );
+    let (status, out, log) = serving.stop();
+    assert!(status.success(), "{log}");
+    assert_eq!(out, "");
+    drop(server);
+}
+
+/// A PostgreSQL server with an empty database; its URL.
+fn postgres() -> (Postgres, String) {
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    runtime.block_on(async {
+        let server = Postgres::start(&[]).await.expect("PostgreSQL");
+        let url = server.database().await.expect("a database");
+        (server, url)
+    })
+}
+
+#[test]
 fn every_file_of_config_has_its_test_here() {
-    let tested = ["default.toml"];
+    let tested = ["default.toml", "production.toml"];
     let files: Vec<_> = crate::support::files(CONFIG.as_ref(), ".toml")
         .iter()
         .map(|path| path.file_name().unwrap().to_string_lossy().into_owned())
@@ -44,10 +87,13 @@ fn an_unknown_key_ends_the_start_with_exit_code_2_its_source_and_the_nearest_key
 #[test]
 fn a_wrong_value_ends_the_start_with_what_is_allowed() {
     let installation = Installation::new();
-    std::fs::write(installation.path("o.toml"), "[engine]\nkind = \"temporal\"\n").unwrap();
+    std::fs::write(installation.path("o.toml"), "[engine]\nkind = \"cadence\"\n").unwrap();
     let (code, told) = installation.refusal(&["serve", "--config", "o.toml"]);
     assert!(
-        code == 2 && told.contains("engine.kind") && told.contains("o.toml") && told.contains("Allowed: embedded"),
+        code == 2
+            && told.contains("engine.kind")
+            && told.contains("o.toml")
+            && told.contains("Allowed: embedded or temporal"),
         "{code}: {told}"
     );
 }

@@ -1,0 +1,111 @@
+//! Which database: `sqlite:PATH` or a PostgreSQL URL.
+
+use std::path::PathBuf;
+
+/// Which database.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) enum DatabaseKind {
+    /// The file of a SQLite database.
+    Sqlite(PathBuf),
+    /// The URL of a PostgreSQL database. It may hold a password.
+    Postgres(String),
+}
+
+impl DatabaseKind {
+    /// Reads `database.url`.
+    pub(super) fn parse(text: &str) -> Result<Self, String> {
+        if let Some(rest) = text.strip_prefix("postgres://").or_else(|| text.strip_prefix("postgresql://")) {
+            return match rest.split_once('/') {
+                Some((_, database)) if !database.is_empty() && !database.starts_with('?') => {
+                    Ok(Self::Postgres(text.to_owned()))
+                }
+                _ => Err("names no database: postgres://USER:PASSWORD@HOST/DATABASE".into()),
+            };
+        }
+        let path = text.strip_prefix("sqlite:").ok_or("begins neither with sqlite: nor with postgres://")?;
+        let path = path.strip_prefix("//").unwrap_or(path);
+        match path {
+            "" => Err("names no file".into()),
+            path if path.contains(":memory:") => Err("would forget everything at the end: give a file".into()),
+            path if path.contains('?') => Err("has parameters, which are not read: give the path alone".into()),
+            path => Ok(Self::Sqlite(path.into())),
+        }
+    }
+
+    /// As the database adapter takes it.
+    pub(crate) fn url(&self) -> String {
+        match self {
+            // The URL is read with percent-encoding and parameters; a path has neither.
+            Self::Sqlite(path) => {
+                format!("sqlite:{}", path.display().to_string().replace('%', "%25").replace('?', "%3F"))
+            }
+            Self::Postgres(url) => url.clone(),
+        }
+    }
+
+    /// Its name among the adapters.
+    pub(crate) const fn name(&self) -> &'static str {
+        match self {
+            Self::Sqlite(_) => "sqlite",
+            Self::Postgres(_) => "postgres",
+        }
+    }
+
+    /// What people call it: the file, or the URL without its password.
+    pub(crate) fn shown(&self) -> String {
+        match self {
+            Self::Sqlite(path) => path.display().to_string(),
+            Self::Postgres(url) => without_password(url),
+        }
+    }
+}
+
+impl std::fmt::Debug for DatabaseKind {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.shown())
+    }
+}
+
+/// A URL whose password, if it has one, is three stars.
+pub(super) fn without_password(text: &str) -> String {
+    let hidden = || {
+        let (scheme, rest) = text.split_once("://")?;
+        let (before, host) = rest.rsplit_once('@')?;
+        let (user, _) = before.split_once(':')?;
+        Some(format!("{scheme}://{user}:***@{host}"))
+    };
+    let url = hidden().unwrap_or_else(|| text.to_owned());
+    match url.split_once("password=") {
+        Some((before, after)) => {
+            format!("{before}password=***{}", after.find('&').map_or("", |end| &after[end..]))
+        }
+        None => url,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_password_is_never_shown() {
+        for (url, shown) in [
+            ("postgres://u:hunter2@h/d", "postgres://u:***@h/d"),
+            ("postgres://u:a@b:c@h:5432/d?sslmode=require", "postgres://u:***@h:5432/d?sslmode=require"),
+            ("postgres://u@h/d?password=hunter2&sslmode=disable", "postgres://u@h/d?password=***&sslmode=disable"),
+            ("postgres://h/d", "postgres://h/d"),
+        ] {
+            let kind = DatabaseKind::parse(url).unwrap();
+            assert_eq!(kind.shown(), shown);
+            assert_eq!(format!("{kind:?}"), shown);
+            assert_eq!(kind.url(), url);
+        }
+    }
+
+    #[test]
+    fn a_url_names_a_database() {
+        for url in ["postgres://u@h", "postgres://u@h/", "postgres://u@h/?sslmode=require"] {
+            assert!(DatabaseKind::parse(url).unwrap_err().contains("names no database"), "{url}");
+        }
+    }
+}

@@ -1,0 +1,154 @@
+//! Which engine runs conversations, and this process's part in it: the door for what it composes, the relay for what others
+//! left, and a worker.
+
+use crate::background::{self, RelayHealth};
+use crate::config::{EngineKind, Settings};
+use crate::failure::Failure;
+use crate::left_to_workers::NoEngineHere;
+use crate::wiring::{Background, Ports};
+use overture_domain::ports::WorkflowStarter;
+use overture_domain::use_cases::{RelayWakeups, RunConversation};
+use overture_embedded::{EmbeddedEngine, EmbeddedOptions};
+use overture_temporal::{ConnectionState, TemporalConnection, TemporalStarter, TemporalWorker, WorkerSettings};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// The engine as this process sees it, for whoever asks how it is.
+#[derive(Clone)]
+pub(crate) enum EngineView {
+    /// Conversations run here.
+    Embedded(Arc<EmbeddedEngine>),
+    /// Conversations run on a cluster.
+    Temporal(TemporalConnection),
+}
+
+impl EngineView {
+    /// How many more conversations it would take now.
+    pub(crate) fn room(&self) -> u32 {
+        match self {
+            Self::Embedded(engine) => engine.room(),
+            Self::Temporal(connection) => connection.room(),
+        }
+    }
+
+    /// Whether this process can do its work, and how the engine is. Without Temporal composes are kept, so that is no
+    /// reason to take none.
+    pub(crate) fn state(&self, concurrency: usize) -> (bool, String) {
+        match self {
+            Self::Embedded(engine) => {
+                let room = engine.room();
+                let detail = format!(
+                    "has room for {room} more conversations; {concurrency} run at once, the others wait their turn"
+                );
+                (room > 0, detail)
+            }
+            Self::Temporal(connection) => (true, on_temporal(connection)),
+        }
+    }
+}
+
+fn on_temporal(connection: &TemporalConnection) -> String {
+    let namespace = connection.namespace();
+    match connection.state() {
+        ConnectionState::Connected => format!("Temporal answers (namespace {namespace})"),
+        ConnectionState::Lost => "Temporal does not answer any more; conversations are kept until it does".into(),
+        ConnectionState::Connecting { last_error } => format!(
+            "Temporal has not answered yet; conversations are kept until it does{}",
+            last_error.map(|error| format!(" ({error})")).unwrap_or_default()
+        ),
+    }
+}
+
+/// What hands over or delivers in this process.
+#[derive(Clone)]
+pub(crate) struct Delivery {
+    pub(crate) engine: EngineView,
+    pub(crate) relay: RelayHealth,
+}
+
+/// An engine that is at work.
+pub(crate) struct Engine {
+    /// Where a new conversation goes straight after its commit.
+    pub(crate) door: Arc<dyn WorkflowStarter>,
+    /// `None` where only workers know of conversations.
+    pub(crate) delivery: Option<Delivery>,
+    worker: Option<TemporalWorker>,
+}
+
+impl Engine {
+    /// Starts this process's part; with `delivers`, conversations run here too.
+    ///
+    /// # Errors
+    /// The settings of the engine do not do.
+    pub(crate) fn start(
+        ports: &Ports,
+        settings: &Settings,
+        background: &mut Background,
+        delivers: bool,
+    ) -> Result<Self, Failure> {
+        match (settings.engine.kind, delivers) {
+            (EngineKind::Embedded, true) => Ok(Self::embedded(ports, settings, background)),
+            (EngineKind::Embedded, false) => Ok(Self { door: Arc::new(NoEngineHere), delivery: None, worker: None }),
+            (EngineKind::Temporal, delivers) => Self::temporal(ports, settings, background, delivers),
+        }
+    }
+
+    fn embedded(ports: &Ports, settings: &Settings, background: &mut Background) -> Self {
+        let options = EmbeddedOptions { concurrency: settings.engine.concurrency, ..EmbeddedOptions::default() };
+        let engine = EmbeddedEngine::new(run(ports), Arc::clone(&ports.wakeups), options);
+        let delivery = Delivery { engine: EngineView::Embedded(Arc::clone(&engine)), relay: RelayHealth::new() };
+        let starter: Arc<dyn WorkflowStarter> = Arc::<EmbeddedEngine>::clone(&engine);
+        relay(RelayWakeups::new(Arc::clone(&ports.wakeups), starter), &delivery, background);
+        let door = overture_embedded::Door::of(engine, Arc::clone(&ports.wakeups));
+        Self { door: Arc::new(door), delivery: Some(delivery), worker: None }
+    }
+
+    fn temporal(
+        ports: &Ports,
+        settings: &Settings,
+        background: &mut Background,
+        delivers: bool,
+    ) -> Result<Self, Failure> {
+        let unusable = |error: String| Failure::usage(format!("Temporal cannot be used: {error}"));
+        let options = settings.temporal.options().map_err(unusable)?;
+        let connection = TemporalConnection::begin(&options).map_err(unusable)?;
+        let delivery = Delivery { engine: EngineView::Temporal(connection.clone()), relay: RelayHealth::new() };
+        let wakeups =
+            || RelayWakeups::new(Arc::clone(&ports.wakeups), Arc::new(TemporalStarter::new(connection.clone())));
+        relay(wakeups(), &delivery, background);
+        let door = overture_temporal::Door::of(Arc::new(wakeups()), connection.clone());
+        let worker = delivers.then(|| {
+            let settings =
+                WorkerSettings { concurrency: settings.engine.concurrency, grace: settings.engine.stop_within };
+            TemporalWorker::start(connection.clone(), run(ports), settings)
+        });
+        let worker = worker.transpose().map_err(|error| Failure::new(error.to_string()))?;
+        Ok(Self { door: Arc::new(door), delivery: Some(delivery), worker })
+    }
+
+    /// Takes nothing new and lets what is being sent end within the grace.
+    pub(crate) async fn stop(self, grace: Duration) {
+        if let Some(Delivery { engine: EngineView::Embedded(engine), .. }) = self.delivery {
+            engine.stop(grace).await;
+        }
+        if let Some(worker) = self.worker
+            && let Err(error) = worker.stop().await
+        {
+            tracing::error!(%error, "the worker did not end well");
+        }
+    }
+}
+
+fn run(ports: &Ports) -> Arc<RunConversation> {
+    Arc::new(RunConversation::new(
+        Arc::clone(&ports.deliveries),
+        Arc::clone(&ports.channels),
+        Arc::clone(&ports.sender),
+        Arc::clone(&ports.clock),
+    ))
+}
+
+fn relay(wakeups: RelayWakeups, delivery: &Delivery, background: &mut Background) {
+    let Delivery { engine, relay } = delivery.clone();
+    background.spawn(move |clock, stop| background::relay(wakeups, move || engine.room(), relay, clock, stop));
+}

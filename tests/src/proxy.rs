@@ -1,0 +1,179 @@
+//! A TCP proxy before PostgreSQL that cuts connections exactly before, or exactly after, a COMMIT.
+
+use anyhow::{Result, ensure};
+use std::net::Ipv4Addr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::{AbortHandle, JoinSet};
+
+/// Asks the server for TLS (PostgreSQL's protocol, section 54.7, `SSLRequest`).
+const SSL_REQUEST: [u8; 8] = [0, 0, 0, 8, 0x04, 0xd2, 0x16, 0x2f];
+/// `COMMIT` as a simple query.
+const COMMIT: &[u8] = b"COMMIT\0";
+
+/// Where a connection is cut.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cut {
+    /// The server never sees the COMMIT.
+    BeforeCommit,
+    /// The server has committed, and its answer never arrives.
+    AfterCommit,
+}
+
+/// What the proxy does to a COMMIT.
+#[derive(Default)]
+struct Plan {
+    before: AtomicU32,
+    after: AtomicU32,
+    seen: AtomicU64,
+    cut: AtomicU64,
+}
+
+impl Plan {
+    /// What becomes of the next COMMIT.
+    fn next(&self) -> Option<Cut> {
+        let n = self.seen.fetch_add(1, Ordering::SeqCst) + 1;
+        let due = |every: &AtomicU32| {
+            let every = u64::from(every.load(Ordering::SeqCst));
+            every > 0 && n.is_multiple_of(every)
+        };
+        let cut = match (due(&self.before), due(&self.after)) {
+            (true, _) => Cut::BeforeCommit,
+            (_, true) => Cut::AfterCommit,
+            _ => return None,
+        };
+        self.cut.fetch_add(1, Ordering::SeqCst);
+        Some(cut)
+    }
+}
+
+/// A proxy that runs until it is dropped.
+pub struct Proxy {
+    /// Its port on 127.0.0.1.
+    pub port: u16,
+    plan: Arc<Plan>,
+    accepting: AbortHandle,
+}
+
+impl Proxy {
+    /// A proxy before a port of this machine; it cuts nothing yet.
+    ///
+    /// # Errors
+    /// There is no port.
+    pub async fn before(server: u16) -> Result<Self> {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
+        let port = listener.local_addr()?.port();
+        let plan = Arc::<Plan>::default();
+        let shared = Arc::clone(&plan);
+        let accepting = tokio::spawn(async move {
+            // Aborted with this task: what it carries goes too.
+            let mut connections = JoinSet::new();
+            while let Ok((client, _)) = listener.accept().await {
+                let plan = Arc::clone(&shared);
+                // A connection that ends is the point of this proxy.
+                connections.spawn(async move { drop(carry(client, server, &plan).await) });
+                while connections.try_join_next().is_some() {}
+            }
+        });
+        Ok(Self { port, plan, accepting: accepting.abort_handle() })
+    }
+
+    /// From now on each n-th COMMIT is cut; 0 cuts none.
+    pub fn cut_every(&self, cut: Cut, nth: u32) {
+        let every = if cut == Cut::BeforeCommit { &self.plan.before } else { &self.plan.after };
+        every.store(nth, Ordering::SeqCst);
+    }
+
+    /// How many connections were cut.
+    pub fn cuts(&self) -> u64 {
+        self.plan.cut.load(Ordering::SeqCst)
+    }
+}
+
+impl Drop for Proxy {
+    fn drop(&mut self) {
+        self.accepting.abort();
+    }
+}
+
+/// Carries one connection until it ends or is cut. Both halves end together.
+async fn carry(client: TcpStream, server: u16, plan: &Plan) -> Result<()> {
+    let server = TcpStream::connect((Ipv4Addr::LOCALHOST, server)).await?;
+    client.set_nodelay(true)?;
+    server.set_nodelay(true)?;
+    let (mut from_client, mut to_client) = client.into_split();
+    let (mut from_server, mut to_server) = server.into_split();
+    greet(&mut from_client, &mut to_client, &mut from_server, &mut to_server).await?;
+    let swallow = AtomicBool::new(false);
+    tokio::select! {
+        ended = requests(&mut from_client, &mut to_server, plan, &swallow) => ended,
+        ended = answers(&mut from_server, &mut to_client, &swallow) => ended,
+    }
+}
+
+/// The only messages without a letter before them: a question for TLS, and who connects to what.
+async fn greet(
+    from_client: &mut OwnedReadHalf,
+    to_client: &mut OwnedWriteHalf,
+    from_server: &mut OwnedReadHalf,
+    to_server: &mut OwnedWriteHalf,
+) -> Result<()> {
+    loop {
+        let message = body(from_client, Vec::new()).await?;
+        to_server.write_all(&message).await?;
+        if message != SSL_REQUEST {
+            return Ok(());
+        }
+        let answer = from_server.read_u8().await?;
+        to_client.write_u8(answer).await?;
+        ensure!(answer == b'N', "the proxy cannot look into TLS");
+    }
+}
+
+async fn requests(
+    from_client: &mut OwnedReadHalf,
+    to_server: &mut OwnedWriteHalf,
+    plan: &Plan,
+    swallow: &AtomicBool,
+) -> Result<()> {
+    loop {
+        let message = message(from_client).await?;
+        if message[0] == b'Q' && &message[5..] == COMMIT {
+            match plan.next() {
+                Some(Cut::BeforeCommit) => return Ok(()),
+                Some(Cut::AfterCommit) => swallow.store(true, Ordering::SeqCst),
+                None => {}
+            }
+        }
+        to_server.write_all(&message).await?;
+    }
+}
+
+async fn answers(from_server: &mut OwnedReadHalf, to_client: &mut OwnedWriteHalf, swallow: &AtomicBool) -> Result<()> {
+    loop {
+        let message = message(from_server).await?;
+        if swallow.load(Ordering::SeqCst) && message[0] == b'C' && &message[5..] == COMMIT {
+            return Ok(());
+        }
+        to_client.write_all(&message).await?;
+    }
+}
+
+/// A whole message: a letter, its length with itself, and the rest.
+async fn message(from: &mut OwnedReadHalf) -> Result<Vec<u8>> {
+    let letter = from.read_u8().await?;
+    body(from, vec![letter]).await
+}
+
+async fn body(from: &mut (impl AsyncRead + Unpin), mut message: Vec<u8>) -> Result<Vec<u8>> {
+    let length = from.read_u32().await?;
+    ensure!((4..1 << 30).contains(&length), "not PostgreSQL's protocol");
+    message.extend_from_slice(&length.to_be_bytes());
+    let before = message.len();
+    message.resize(before + usize::try_from(length)? - 4, 0);
+    from.read_exact(&mut message[before..]).await?;
+    Ok(message)
+}

@@ -63,7 +63,7 @@ pub(crate) async fn begin(
     match seen.judge() {
         Judgement::Wait(begun) => Ok(Ok(begun)),
         Judgement::Begin { probes } => {
-            let outgoing = match outgoing(&row, message) {
+            let outgoing = match outgoing(&row, message, seen.deliver_by.since(seen.now)) {
                 Ok(outgoing) => outgoing,
                 Err(error) => return Ok(Err(error)),
             };
@@ -163,7 +163,7 @@ fn apart(message: Uuid, waiting: i64) -> Duration {
     DISTANCE.mul_f64(waiting.clamp(1, MOST_APART) as f64 * share)
 }
 
-fn outgoing(row: &Row<'_>, message_id: MessageId) -> Result<Outgoing, StoreError> {
+fn outgoing(row: &Row<'_>, message_id: MessageId, time_left: Duration) -> Result<Outgoing, StoreError> {
     Ok(Outgoing {
         message_id,
         conversation_id: ConversationId::from_uuid(row.get("conversation_id")?),
@@ -174,6 +174,7 @@ fn outgoing(row: &Row<'_>, message_id: MessageId) -> Result<Outgoing, StoreError
         content: row.parsed("content", |text| Content::parse(text).ok().flatten())?,
         wire_message_id: row.get("provider_message_id")?,
         created_at: row.time("created_at")?,
+        time_left,
     })
 }
 

@@ -11,6 +11,7 @@
 //! | `{skip locked}` | nothing | locks the rows that nobody has locked, and leaves the others out |
 
 use sea_orm::{ConnectionTrait, DatabaseTransaction, DbBackend, DbErr, Statement, Value};
+use std::collections::BTreeSet;
 use std::fmt::Write;
 
 const SQLITE_NOW: &str = "CAST(unixepoch('subsec') * 1000 AS INTEGER)";
@@ -60,12 +61,14 @@ pub(crate) async fn claim_names(tx: &DatabaseTransaction, names: Vec<String>) ->
     if !is_postgres(tx) || names.is_empty() {
         return Ok(());
     }
+    // More than one statement's worth are locked by several statements, in the order of the names.
+    let names: BTreeSet<String> = names.into_iter().collect();
     let mut rows = crate::sql::Rows::new(1);
     for name in names {
         rows.push([name.into()]);
     }
     let sql = "SELECT pg_advisory_xact_lock(k) FROM \
-               (SELECT DISTINCT hashtextextended(c1, 0) AS k FROM r WHERE c1 IS NOT NULL ORDER BY k) s";
+               (SELECT hashtextextended(c1, 0) AS k FROM r WHERE c1 IS NOT NULL ORDER BY c1 COLLATE \"C\") s";
     rows.read(tx, sql).await.map(|_| ())
 }
 

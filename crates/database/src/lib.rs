@@ -1,5 +1,6 @@
 //! The repository ports on a relational database, by sea-orm: SQLite or PostgreSQL. Owns tables, migrations and every statement;
-//! no type of sea-orm leaves this crate. Reads run on several connections, writes on one, many sharing a commit.
+//! no type of sea-orm leaves this crate. Reads run on several connections. What is written is gathered,
+//! so that many share a commit: on SQLite by one writer, on PostgreSQL by two openers with other changes side by side.
 
 mod api_keys;
 mod asking;

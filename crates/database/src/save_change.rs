@@ -4,7 +4,7 @@ use crate::rows::millis;
 use crate::sql::{change, one};
 use crate::wakeups::{WAITING, signed, wake_waiting};
 use overture_domain::entities::AttemptOutcome;
-use overture_domain::ids::{ConversationId, MessageId};
+use overture_domain::ids::MessageId;
 use overture_domain::ports::{AttemptChange, ChannelChange, MessageChange, ProcessChange, Saved};
 use overture_domain::time::Timestamp;
 use sea_orm::{DatabaseTransaction, DbErr};
@@ -33,7 +33,7 @@ pub(crate) async fn save(tx: &DatabaseTransaction, kept: Arc<ProcessChange>) -> 
     let kind = kept.attempt.as_ref().map_or_else(|| kept.message.status.as_str(), |attempt| attempt.outcome.as_str());
     write_event(tx, &kept, kind).await?;
     match &kept.channel {
-        Some(channel) => change_channel(tx, channel, kept.conversation_id).await?,
+        Some(channel) => change_channel(tx, channel, &kept).await?,
         None if kept.attempt.is_some() => end_probe(tx, message).await?,
         None => {}
     }
@@ -140,18 +140,19 @@ async fn end_probe(tx: &DatabaseTransaction, message: MessageId) -> Result<(), D
     change(tx, sql, [message.into(), message.into()]).await.map(|_| ())
 }
 
-async fn change_channel(tx: &DatabaseTransaction, kept: &ChannelChange, finder: ConversationId) -> Result<(), DbErr> {
-    match kept {
+async fn change_channel(tx: &DatabaseTransaction, channel: &ChannelChange, kept: &ProcessChange) -> Result<(), DbErr> {
+    let finder = kept.conversation_id;
+    match channel {
         ChannelChange::Faulty { id, fault, probe_in } => {
-            let values = [
-                fault.code.clone().into(),
-                fault.text.clone().into(),
-                millis(fault.since),
-                signed(*probe_in).into(),
-                id.as_uuid().into(),
-            ];
+            let values =
+                [fault.code.clone().into(), fault.text.clone().into(), millis(fault.since), id.as_uuid().into()];
             let sql = "UPDATE channels SET fault_code = ?, fault_text = ?, fault_since = CASE state WHEN 'error' THEN fault_since ELSE ? END, \
-                       probe_at = {now} + ?, probing_message_id = NULL, state = 'error' WHERE id = ?";
+                       state = 'error' WHERE id = ?";
+            change(tx, sql, values).await?;
+            // Who met the fault by an attempt from before it leaves a probe that is under way alone.
+            let sql = "UPDATE channels SET probe_at = {now} + ?, probing_message_id = NULL WHERE id = ? AND \
+                       (probing_message_id IS NULL OR probing_message_id = ? OR probe_at <= {now})";
+            let values = [signed(*probe_in).into(), id.as_uuid().into(), kept.message.id.as_uuid().into()];
             change(tx, sql, values).await.map(|_| ())
         }
         ChannelChange::Works { id } => {

@@ -175,7 +175,8 @@ impl ConversationProcess {
 
     fn not_sent(&self, message: MessageId, ended: Ended, error: SendError) -> ProcessChange {
         let back_off = back_off(message, ended.number);
-        // Any answer but “the channel is at fault” from a probe shows that the channel works again, unless nobody answered.
+        // A probe that was judged by the provider shows that the channel works again; one that was put off, or of which
+        // nothing is known, shows nothing.
         let answered = ended.probed.then_some(ChannelChange::Works { id: self.channel_id });
         match error {
             SendError::Rejected(cause) => {

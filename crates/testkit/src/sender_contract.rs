@@ -12,6 +12,7 @@ use overture_domain::ports::{MessageSender, NewIds, Outgoing, SendError};
 use overture_domain::values::{Content, ContentLimit, DisplayName, EmailAddress, PhoneNumber, Subject};
 use std::collections::HashSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// A copy of a message at the other side, read by the harness and not by the code under test.
 #[derive(Clone, PartialEq, Eq)]
@@ -217,6 +218,7 @@ impl Letters {
             content: Content::parse(text).ok().flatten().expect("a content"),
             wire_message_id: is_email.then(|| format!("<{message_id}@mail.example.com>")),
             created_at: BEGINNING,
+            time_left: Duration::from_secs(3_600),
         }
     }
 }

@@ -6,6 +6,7 @@ use overture_domain::entities::{ChannelKind, Recipient};
 use overture_domain::ids::{ChannelId, ConversationId, MessageId};
 use overture_domain::values::{Content, PhoneNumber, Subject};
 use proptest::prelude::*;
+use std::time::Duration;
 use uuid::Uuid;
 
 fn outgoing(to: &str, name: &str, subject: &str, content: &str) -> Outgoing {
@@ -22,6 +23,7 @@ fn outgoing(to: &str, name: &str, subject: &str, content: &str) -> Outgoing {
         content: Content::parse(content).unwrap().unwrap(),
         wire_message_id: Some("<1@example.com>".to_owned()),
         created_at: Timestamp::from_millis(1_700_000_000_120),
+        time_left: Duration::from_secs(3_600),
     }
 }
 

@@ -141,9 +141,10 @@ impl SmtpSender {
     /// Hands the email over on a kept connection or a new one, and keeps the connection if all went well.
     async fn deliver(&self, errand: &Errand<'_>) -> Result<(), Failure> {
         if let Some((key, mut session, idle)) = self.pool.take(errand.channel, errand.addresses) {
-            let checked = if idle > self.options.check_after { session.check(errand.deadline).await } else { Ok(()) };
+            let checked =
+                if idle > self.options.check_after { session.check(errand.limits.begin).await } else { Ok(()) };
             let outcome = match checked {
-                Ok(()) => session.hand_over(errand.email, errand.deadline).await,
+                Ok(()) => session.hand_over(errand.email, errand.limits).await,
                 Err(failure) => Err(failure),
             };
             match outcome {
@@ -156,7 +157,7 @@ impl SmtpSender {
             }
         }
         let (address, mut session) = self.open(errand).await?;
-        match session.hand_over(errand.email, errand.deadline).await {
+        match session.hand_over(errand.email, errand.limits).await {
             Ok(()) => self.keep(Key { channel: errand.channel, address }, session),
             Err(failure) => {
                 session.abandon(&failure);
@@ -176,7 +177,7 @@ impl SmtpSender {
         let tls = self.tls_parameters(errand.settings)?;
         let mut last = Failure { stage: Stage::Connect, fault: Fault::TimedOut };
         for &address in errand.addresses {
-            match Session::open(address, errand.settings, tls.clone(), errand.deadline).await {
+            match Session::open(address, errand.settings, tls.clone(), errand.limits.begin).await {
                 Ok(session) => return Ok((address, session)),
                 Err(failure) if failure.stage == Stage::Connect => last = failure,
                 Err(failure) => return Err(failure),
@@ -198,29 +199,67 @@ impl SmtpSender {
     }
 }
 
+/// Until when what may happen.
+#[derive(Debug, Clone, Copy)]
+struct Limits {
+    /// The text must have been begun.
+    begin: Instant,
+    /// The server must have answered.
+    end: Instant,
+}
+
+impl Limits {
+    /// The whole takes no longer than `timeout`, and no text is begun when the message's own time is over.
+    fn of(timeout: Duration, time_left: Duration) -> Self {
+        let now = Instant::now();
+        let end = now + timeout;
+        Self { begin: now.checked_add(time_left).map_or(end, |over| end.min(over)), end }
+    }
+
+    /// Whether it was the message's own time that ended.
+    fn own_time_is_over(&self) -> bool {
+        self.begin < self.end && self.begin <= Instant::now()
+    }
+}
+
 /// Everything one delivery needs.
 struct Errand<'a> {
     channel: pool::Channel,
     settings: &'a SmtpSettings,
     addresses: &'a [SocketAddr],
     email: &'a Email,
-    deadline: Instant,
+    limits: Limits,
 }
 
 #[async_trait]
 impl MessageSender for SmtpSender {
     async fn send(&self, connection: &ChannelConnection, outgoing: &Outgoing) -> Result<Accepted, SendError> {
-        let deadline = Instant::now() + self.options.timeout.min(LONGEST_TIMEOUT);
+        let limits = Limits::of(self.options.timeout.min(LONGEST_TIMEOUT), outgoing.time_left);
+        match self.send_within(connection, outgoing, limits).await {
+            // That its own time was too short for a connection says nothing about the server.
+            Err(SendError::Unreachable(cause)) if limits.own_time_is_over() => Err(SendError::Unavailable(cause)),
+            result => result,
+        }
+    }
+}
+
+impl SmtpSender {
+    async fn send_within(
+        &self,
+        connection: &ChannelConnection,
+        outgoing: &Outgoing,
+        limits: Limits,
+    ) -> Result<Accepted, SendError> {
         let settings = SmtpSettings::read(&connection.settings).ok_or_else(unusable_settings)?;
         let email = Email::render(&settings.from, settings.reply_to.as_ref(), outgoing).map_err(unusable_message)?;
-        let addresses = self.addresses(&settings, deadline).await?;
-        let patience = deadline.min(Instant::now() + LONGEST_WAIT_FOR_A_LANE);
+        let addresses = self.addresses(&settings, limits.begin).await?;
+        let patience = limits.begin.min(Instant::now() + LONGEST_WAIT_FOR_A_LANE);
         let Ok(_lane) = timeout_at(patience, self.pool.lane(connection.channel_id)).await else {
             let text = format!("Every connection of this channel to {} was in use.", settings.host);
             return Err(SendError::Unavailable(cause("connections_busy", text)));
         };
         let channel = pool::Channel { id: connection.channel_id, version: connection.version };
-        let errand = Errand { channel, settings: &settings, addresses: &addresses, email: &email, deadline };
+        let errand = Errand { channel, settings: &settings, addresses: &addresses, email: &email, limits };
         match self.deliver(&errand).await {
             Ok(()) => Ok(Accepted { provider_message_id: outgoing.wire_message_id.clone() }),
             Err(failure) => Err(classify(failure, &settings)),

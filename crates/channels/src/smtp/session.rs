@@ -3,6 +3,7 @@
 //! Owned here: the order of the commands and one deadline over all of them. Refused here: saying what a failure means
 //! for the message; that is `classification`.
 
+use super::Limits;
 use super::wire::Wire;
 use crate::email::Email;
 use crate::settings::{SmtpSettings, Tls};
@@ -143,7 +144,7 @@ impl Session {
     }
 
     /// Hands one email over. `Ok` once the server has taken responsibility for it (RFC 5321, section 6.1).
-    pub(super) async fn hand_over(&mut self, email: &Email, deadline: Instant) -> Result<(), Failure> {
+    pub(super) async fn hand_over(&mut self, email: &Email, limits: Limits) -> Result<(), Failure> {
         let mut parameters = "";
         if email.needs_smtputf8 {
             if !self.connection.server_info().supports_feature(Extension::SmtpUtfEight) {
@@ -157,11 +158,11 @@ impl Session {
 
         let connection = &mut self.connection;
         let done = Severity::PositiveCompletion;
-        expect(Stage::Mail, done, &within(deadline, Stage::Mail, connection.command(mail)).await?)?;
-        expect(Stage::Rcpt, done, &within(deadline, Stage::Rcpt, connection.command(rcpt)).await?)?;
-        let go_on = within(deadline, Stage::Data, connection.command(Data)).await?;
+        expect(Stage::Mail, done, &within(limits.begin, Stage::Mail, connection.command(mail)).await?)?;
+        expect(Stage::Rcpt, done, &within(limits.begin, Stage::Rcpt, connection.command(rcpt)).await?)?;
+        let go_on = within(limits.begin, Stage::Data, connection.command(Data)).await?;
         expect(Stage::Data, Severity::PositiveIntermediate, &go_on)?;
-        let taken = within(deadline, Stage::Text, connection.message(&email.bytes)).await?;
+        let taken = within(limits.end, Stage::Text, connection.message(&email.bytes)).await?;
         expect(Stage::Text, done, &taken)
     }
 

@@ -31,6 +31,7 @@ fn message() -> Outgoing {
         content: Content::parse("Hi").unwrap().unwrap(),
         wire_message_id: Some("<2@example.com>".to_owned()),
         created_at: Timestamp::from_millis(0),
+        time_left: Duration::from_secs(3_600),
     }
 }
 

@@ -90,7 +90,8 @@ impl OnUnclear {
     }
 }
 
-/// Why a channel is in `error`: our own stable code and a text for its owner, without any secret or address.
+/// Why a channel is in `error`: our own stable code and a text for its owner, without any secret. What a provider
+/// said may be part of it, and with it an address.
 #[derive(Clone, PartialEq, Eq)]
 pub struct ChannelFault {
     /// Stable snake_case code, for example `authentication_failed`.

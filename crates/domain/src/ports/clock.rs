@@ -7,7 +7,8 @@ use async_trait::async_trait;
 use std::time::Duration;
 use uuid::Uuid;
 
-/// Tells the time that people see, and waits. Leases and expiries are not its business: the database dates those.
+/// Tells the time that people see, and waits. Leases, claims and the end of a message's time are not its
+/// business: the database dates those. An API key's end is.
 #[cfg_attr(any(test, feature = "mocks"), mockall::automock)]
 #[async_trait]
 pub trait Clock: Send + Sync {

@@ -8,7 +8,8 @@ use async_trait::async_trait;
 use std::time::Duration;
 use thiserror::Error;
 
-/// A message on its way out. Two attempts at one message have equal values here, so that a sender can make equal bytes.
+/// A message on its way out. Two attempts at one message differ in `time_left` alone, so that a sender
+/// can make equal bytes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Outgoing {
     /// The message.
@@ -29,6 +30,8 @@ pub struct Outgoing {
     pub wire_message_id: Option<String>,
     /// When it was written: the Date of an email.
     pub created_at: Timestamp,
+    /// How long from now on it may be handed over: what is not begun by then must not be. What has been begun may end.
+    pub time_left: Duration,
 }
 
 /// A provider took a message.

@@ -18,7 +18,8 @@ use thiserror::Error;
 pub const LEASE: Duration = Duration::from_secs(15);
 /// How often a living attempt renews its lease.
 pub const RENEW_EVERY: Duration = Duration::from_secs(5);
-/// The waits between two tries to write how an attempt ended, in milliseconds: together they stay within its lease.
+/// The waits between two tries to write how an attempt ended, in milliseconds. A store that comes back meanwhile finds
+/// the lease renewed first.
 const SAVE_AGAIN_AFTER: [u64; 6] = [100, 300, 900, 2_000, 4_000, 5_000];
 /// How often a change that lost its race is decided again.
 const DECISIONS: u32 = 5;
@@ -130,12 +131,14 @@ impl RunConversation {
     async fn deliver(&self, loaded: &mut LoadedProcess, message: MessageId) -> Result<Progress, RunError> {
         let event = match self.deliveries.begin_attempt(message, LEASE).await? {
             Begun::Attempt(attempt) => {
-                let began = self.clock.now();
-                let result = self.send(&attempt).await;
-                let at = self.clock.now();
-                // Sending takes time: what follows is decided at the time it ended, or a rest would outlast its reason.
-                loaded.now = loaded.now.plus(at.since(began));
-                Event::AttemptEnded { message, number: attempt.number, probed: attempt.probes, result, at }
+                // Both go on at once, until it is written how the attempt ended: a slow store must not hold up what is being
+                // sent, nor let another take for vanished what is only being written.
+                let attempted = pin!(self.attempt(loaded, &attempt));
+                match select(attempted, pin!(self.renew(message, attempt.number))).await {
+                    Either::Left((kept, _)) => kept?,
+                    Either::Right((never, _)) => match never {},
+                }
+                return Ok(Progress::Changed);
             }
             Begun::LeaseRanOut { number } => Event::LeaseRanOut { message, number, at: self.clock.now() },
             Begun::Expired => Event::Expired { message, at: self.clock.now() },
@@ -151,6 +154,17 @@ impl RunConversation {
         };
         self.keep(loaded, event).await?;
         Ok(Progress::Changed)
+    }
+
+    /// Sends once and writes how that ended.
+    async fn attempt(&self, loaded: &mut LoadedProcess, attempt: &BegunAttempt) -> Result<(), RunError> {
+        let (message, number, probed) = (attempt.outgoing.message_id, attempt.number, attempt.probes);
+        let began = self.clock.now();
+        let result = self.send(attempt).await;
+        let at = self.clock.now();
+        // Sending takes time: what follows is decided at the time it ended, or a rest would outlast its reason.
+        loaded.now = loaded.now.plus(at.since(began));
+        self.keep(loaded, Event::AttemptEnded { message, number, probed, result, at }).await
     }
 
     /// Decides what an event means and writes it; decides again on what is there if somebody was faster.
@@ -173,8 +187,8 @@ impl RunConversation {
         Err(RunError::Contended)
     }
 
-    /// Writes a change. What an attempt ended with is known nowhere else: a store that is away is asked again for as long
-    /// as the lease lasts. A change that was written after all and is written again is found to be late.
+    /// Writes a change. What an attempt ended with is known nowhere else: a store that is away is asked again for about as
+    /// long as a lease lasts. A change that was written after all and is written again is found to be late.
     async fn save(&self, change: ProcessChange) -> Result<Saved, SaveError> {
         for wait in SAVE_AGAIN_AFTER.iter().filter(|_| change.attempt.is_some()) {
             match self.deliveries.save(change.clone()).await {
@@ -196,16 +210,19 @@ impl RunConversation {
         Ok(())
     }
 
-    /// Sends once, and keeps the lease alive meanwhile.
+    /// Connects its channel and sends once.
     async fn send(&self, attempt: &BegunAttempt) -> Result<Accepted, SendError> {
         let message = attempt.outgoing.message_id;
         let connection = match self.channels.connection(attempt.outgoing.channel_id).await {
             Ok(Some(connection)) => connection,
             Ok(None) => return Err(SendError::Config(unusable("This channel no longer exists."))),
-            Err(StoreError::Corrupt { .. }) => {
+            Err(StoreError::Corrupt { column: "secrets", .. }) => {
                 return Err(SendError::Config(unusable(
                     "The channel's secrets cannot be read with this OVERTURE__SECRETS__KEY.",
                 )));
+            }
+            Err(StoreError::Corrupt { .. }) => {
+                return Err(SendError::Config(unusable("What is stored of this channel cannot be read.")));
             }
             // Certainly not sent: the attempt ends so instead of waiting for its lease.
             Err(error) => {
@@ -218,12 +235,7 @@ impl RunConversation {
                 return Err(SendError::Unavailable(cause));
             }
         };
-        let sending = pin!(self.sender.send(&connection, &attempt.outgoing));
-        // Both go on at once: a slow store must not hold up what is being sent.
-        match select(sending, pin!(self.renew(message, attempt.number))).await {
-            Either::Left((result, _)) => result,
-            Either::Right((never, _)) => match never {},
-        }
+        self.sender.send(&connection, &attempt.outgoing).await
     }
 
     /// Renews a lease again and again; never comes back.
@@ -233,7 +245,7 @@ impl RunConversation {
             match self.deliveries.renew_lease(message, attempt, LEASE).await {
                 Ok(true) => {}
                 Ok(false) => {
-                    tracing::warn!(message_id = %message, attempt, "an attempt lost its lease while it was sending");
+                    tracing::warn!(message_id = %message, attempt, "an attempt lost its lease before its end was written");
                 }
                 Err(error) => tracing::warn!(message_id = %message, attempt, %error, "a lease was not renewed"),
             }

@@ -110,6 +110,7 @@ impl Tables {
             content: row.message.content.clone(),
             wire_message_id: row.wire_message_id.clone(),
             created_at: row.message.created_at,
+            time_left: row.message.deliver_by.since(now),
         };
         let number = row.shown().attempts + 1;
         if let Some(row) = self.messages.get_mut(&id) {

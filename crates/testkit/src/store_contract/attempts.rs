@@ -14,6 +14,9 @@ pub async fn a_fresh_message_may_be_attempted_at_once(stage: &Stage) {
     let opening = stage.opened().await;
     let attempt = stage.attempt(opening.message_id, HOUR).await;
     assert_eq!((attempt.number, attempt.probes), (1, false));
+    let within = Duration::from_millis(opening.deliver_within.as_millis().unsigned_abs());
+    let left = attempt.outgoing.time_left;
+    assert!(left <= within && left > within / 2, "{left:?} of {within:?}");
     let expected = Outgoing {
         message_id: opening.message_id,
         conversation_id: opening.conversation_id,
@@ -24,6 +27,7 @@ pub async fn a_fresh_message_may_be_attempted_at_once(stage: &Stage) {
         content: opening.content.clone(),
         wire_message_id: opening.wire_message_id.clone(),
         created_at: opening.created_at,
+        time_left: left,
     };
     assert_eq!(attempt.outgoing, expected);
     let details = stage.message(&opening).await;
@@ -135,7 +139,9 @@ pub async fn a_second_attempt_has_the_next_number_and_sends_the_same(stage: &Sta
     let first = stage.attempt(opening.message_id, HOUR).await;
     stage.apply(&stage.try_again(&opening, 1, Duration::ZERO).await).await;
     let second = stage.attempt_soon(opening.message_id, HOUR).await;
-    assert_eq!((second.number, second.outgoing), (2, first.outgoing));
+    assert!(second.outgoing.time_left <= first.outgoing.time_left, "time went back");
+    let same = Outgoing { time_left: first.outgoing.time_left, ..second.outgoing };
+    assert_eq!((second.number, same), (2, first.outgoing));
     assert_eq!(stage.message(&opening).await.message.attempts, 2);
 }
 

@@ -78,6 +78,22 @@ pub async fn a_probe_that_vanished_makes_room_for_another(stage: &Stage) {
     assert!(stage.attempt_soon(waiting.message_id, HOUR).await.probes);
 }
 
+/// It began before the channel was in error, and knows nothing that the probe will not find out.
+pub async fn a_fault_met_by_an_earlier_attempt_leaves_the_probe_under_way_alone(stage: &Stage) {
+    let early = stage.opened().await;
+    let attempt = stage.attempt(early.message_id, HOUR).await;
+    let (prober, waiting) = probing(stage, HOUR).await;
+    let mut change = stage.try_again(&early, attempt.number, Duration::ZERO).await;
+    change.attempt = Some(ended(attempt.number, AttemptOutcome::ChannelFault));
+    change.channel =
+        Some(ChannelChange::Faulty { id: early.channel_id, fault: fault(BEGINNING), probe_in: Duration::ZERO });
+    stage.apply(&change).await;
+    let begun = stage.begin(waiting.message_id, HOUR).await;
+    assert!(matches!(begun, Begun::ChannelWaits { .. }), "{begun:?}");
+    stage.apply(&stage.try_again(&prober, 2, HOUR).await).await;
+    assert!(stage.attempt_soon(waiting.message_id, HOUR).await.probes);
+}
+
 /// Nobody answered it: the channel stays in error, and the next one tries.
 pub async fn a_probe_that_learned_nothing_makes_room_for_another(stage: &Stage) {
     let (prober, waiting) = probing(stage, HOUR).await;

@@ -203,6 +203,7 @@ macro_rules! store_contract {
                     messages_of_a_faulty_channel_wait_until_it_may_be_probed
                     one_message_at_a_time_probes_a_faulty_channel
                     a_probe_that_keeps_its_lease_keeps_others_waiting
+                    a_fault_met_by_an_earlier_attempt_leaves_the_probe_under_way_alone
                     a_probe_that_vanished_makes_room_for_another
                     a_probe_that_learned_nothing_makes_room_for_another
                     a_channel_that_works_again_is_active_without_fault

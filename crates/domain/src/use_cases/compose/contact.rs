@@ -48,7 +48,7 @@ pub(super) fn choose(
 ) -> Result<Choice, Problem> {
     let kind = named.kind.address_kind();
     if let Some(contact) = named.by_id {
-        return known_contact(contact.clone(), kind, name);
+        return known_contact(contact.clone(), kind, name).map_err(|_| unreachable_by_id(kind));
     }
     let email = named.email.map(|email| Address::Email(email.clone()));
     let phone = named.phone.map(|phone| Address::Phone(phone.clone()));
@@ -129,6 +129,19 @@ fn ignored_hint(
             .into(),
         details: Some(Details::Contacts(contacts)),
     })
+}
+
+/// An address beside `contactId` would be refused, so that the remedy is another.
+fn unreachable_by_id(kind: AddressKind) -> Problem {
+    let text = match kind {
+        AddressKind::Email => {
+            "This is an email channel and the contact has no email address. Send contactEmail instead of contactId, or use an SMS or WhatsApp channel."
+        }
+        AddressKind::Phone => {
+            "This channel needs a phone number and the contact has none. Send contactPhone instead of contactId, or use an email channel."
+        }
+    };
+    Problem::new(ProblemCode::ContactUnreachable, "contactId", text.into())
 }
 
 fn unreachable(kind: AddressKind) -> Problem {

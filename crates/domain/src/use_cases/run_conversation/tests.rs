@@ -122,6 +122,7 @@ fn outgoing(n: u128, kind: ChannelKind) -> Outgoing {
         content: Content::parse("Hello").unwrap().unwrap(),
         wire_message_id: Some("<1@mail.example>".into()),
         created_at: AT,
+        time_left: 10 * MINUTE,
     }
 }
 
@@ -166,7 +167,6 @@ fn cause(code: &'static str) -> Cause {
     Cause { code, provider_code: None, text: "what it said".into() }
 }
 
-/// A clock that stands, and whose sleeps are over at once.
 /// A clock that stands still and whose sleeps are over as soon as everybody else had a turn.
 struct Standing;
 

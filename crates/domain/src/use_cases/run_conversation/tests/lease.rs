@@ -88,7 +88,7 @@ async fn a_lost_lease_is_logged_without_anything_personal_and_the_late_end_chang
     assert_eq!(run(deliveries, connects(), sender).await.unwrap(), Next::Done);
     let lines = logged.lines();
     assert_eq!(lines.len(), 1, "{lines:?}");
-    assert!(lines[0].contains("an attempt lost its lease while it was sending"), "{lines:?}");
+    assert!(lines[0].contains("an attempt lost its lease before its end was written"), "{lines:?}");
     assert!(lines[0].contains(&message(1).to_string()), "{lines:?}");
     assert!(!lines[0].contains("example.com") && !lines[0].contains("Hello"), "{lines:?}");
 }

@@ -41,12 +41,13 @@ async fn a_store_that_stays_away_with_an_end_is_given_back_and_the_message_not_s
     let mut deliveries = store(&process(vec![due(1)]));
     fence(&mut deliveries, 1, attempt(1, 1));
     deliveries.expect_save().times(7).returning(|_| Err(StoreError::Busy("full".into()).into()));
+    deliveries.expect_renew_lease().returning(|_, _, _| Err(StoreError::Busy("full".into())));
     let answer = run(deliveries, connects(), answers(accepted())).await;
     assert!(matches!(answer, Err(RunError::Store(StoreError::Busy(_)))), "{answer:?}");
 }
 
 #[tokio::test]
-async fn an_end_that_finds_the_store_away_is_kept_when_the_store_is_back() {
+async fn an_end_that_finds_the_store_away_keeps_its_lease_and_is_kept_when_the_store_is_back() {
     let mut deliveries = store(&process(vec![due(1)]));
     fence(&mut deliveries, 1, attempt(1, 1));
     let mut kept = [
@@ -55,6 +56,7 @@ async fn an_end_that_finds_the_store_away_is_kept_when_the_store_is_back() {
         Ok(Saved::Applied),
     ]
     .into_iter();
+    deliveries.expect_renew_lease().times(1..).returning(|_, _, _| Ok(true));
     deliveries.expect_save().times(3).returning(move |_| kept.next().expect("asked three times"));
     assert_eq!(run(deliveries, connects(), answers(accepted())).await.unwrap(), Next::Done);
 }

@@ -15,5 +15,5 @@ mod smtp;
 pub use egress::{EgressError, EgressGuard};
 pub use sandbox::SandboxSender;
 pub use senders::{Senders, SendersOptions};
-pub use settings::{CheckedSettings, SettingsProblem, check_settings};
+pub use settings::{CheckedSettings, SettingsProblem, check_settings, is_this_machine};
 pub use smtp::{SmtpOptions, SmtpSender, TrustedCertificates};

@@ -4,6 +4,7 @@
 //! lists and comments, and any address that the domain would not take.
 
 use overture_domain::values::{DisplayName, EmailAddress, Flaw};
+use std::borrow::Cow;
 use std::fmt;
 
 const REMEDY: &str = "Write one address such as support@example.com, or Example Support <support@example.com>.";
@@ -41,9 +42,18 @@ impl fmt::Display for Mailbox {
     /// The form that [`Mailbox::parse`] reads back. It is for settings, not for headers.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.name {
-            Some(name) => write!(f, "{} <{}>", name.as_str(), self.address.as_str()),
+            Some(name) => write!(f, "{} <{}>", quoted(name.as_str()), self.address.as_str()),
             None => f.write_str(self.address.as_str()),
         }
+    }
+}
+
+/// The name as `unquoted` gives it back: only one that itself stands between quotation marks needs more of them.
+fn quoted(name: &str) -> Cow<'_, str> {
+    if name.starts_with('"') && name.ends_with('"') {
+        Cow::Owned(format!("\"{}\"", name.replace('\\', "\\\\").replace('"', "\\\"")))
+    } else {
+        Cow::Borrowed(name)
     }
 }
 
@@ -82,7 +92,12 @@ mod tests {
 
     #[test]
     fn what_was_written_reads_back_as_the_same_mailbox() {
-        for text in ["a@example.com", "Müller, Jan <a@example.com>", "A \"B\" C <a@bücher.example>"] {
+        for text in [
+            "a@example.com",
+            "Müller, Jan <a@example.com>",
+            "A \"B\" C <a@bücher.example>",
+            r#""\"A\\B\"" <a@example.com>"#,
+        ] {
             let mailbox = Mailbox::parse(text).unwrap();
             assert_eq!(Mailbox::parse(&mailbox.to_string()), Ok(mailbox), "{text}");
         }

@@ -11,23 +11,13 @@ use overture_domain::ids::Version;
 use overture_domain::ports::{Accepted, Cause, MessageSender, SendError};
 use serde_json::json;
 use std::time::{Duration, Instant};
-use support::{Act, MailServer, channel, eventually, message, to};
+use support::{Act, MailServer, channel, config, eventually, message, send, sender, to};
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
-
-fn sender() -> SmtpSender {
-    SmtpSender::new(SmtpOptions { timeout: Duration::from_secs(20), ..SmtpOptions::new(EgressGuard::new(true)) })
-}
 
 /// A sender that waits no longer than this.
 fn hurried(timeout: Duration) -> SmtpSender {
     SmtpSender::new(SmtpOptions { timeout, ..SmtpOptions::new(EgressGuard::new(true)) })
-}
-
-async fn send(script: &[(&'static str, Act)]) -> (MailServer, Result<Accepted, SendError>) {
-    let server = MailServer::start(script).await;
-    let result = sender().send(&channel(&server, &json!({})), &message(1)).await;
-    (server, result)
 }
 
 #[track_caller]
@@ -35,14 +25,6 @@ fn rejected(result: Result<Accepted, SendError>) -> Cause {
     match result {
         Err(SendError::Rejected(cause)) => cause,
         other => panic!("not rejected: {other:?}"),
-    }
-}
-
-#[track_caller]
-fn config(result: Result<Accepted, SendError>) -> Cause {
-    match result {
-        Err(SendError::Config(cause)) => cause,
-        other => panic!("not the channel's fault: {other:?}"),
     }
 }
 
@@ -214,36 +196,6 @@ async fn a_server_that_wants_no_session_is_the_channels_fault() {
 }
 
 #[tokio::test]
-async fn a_login_comes_before_the_message() {
-    let server = MailServer::start(&[]).await;
-    let channel = channel(&server, &json!({"username": "relay", "password": "hunter2"}));
-    sender().send(&channel, &message(1)).await.unwrap();
-    let verbs: Vec<_> = server.commands().iter().map(|line| line[..4].to_owned()).collect();
-    assert_eq!(verbs, ["EHLO", "AUTH", "MAIL", "RCPT", "DATA"]);
-}
-
-#[tokio::test]
-async fn a_wrong_password_is_the_channels_fault() {
-    let server = MailServer::start(&[("AUTH", Act::Say("535 5.7.8 relay: authentication failed"))]).await;
-    let channel = channel(&server, &json!({"username": "relay", "password": "hunter2"}));
-    let cause = config(sender().send(&channel, &message(1)).await);
-    assert_eq!(cause.code, "authentication_failed");
-    assert_eq!(cause.provider_code.as_deref(), Some("535 5.7.8"));
-    assert_eq!(cause.text, "127.0.0.1 refused the user name or password: 535 5.7.8 *** authentication failed");
-    assert!(!server.commands().iter().any(|line| line.starts_with("MAIL")));
-}
-
-#[tokio::test]
-async fn a_login_that_is_asked_for_or_not_offered_is_the_channels_fault() {
-    let (_, result) = send(&[("MAIL", Act::Say("530 5.7.0 authentication required"))]).await;
-    assert_eq!(config(result).code, "authentication_required");
-
-    let server = MailServer::start_with(&[], &["8BITMIME"], false).await;
-    let channel = channel(&server, &json!({"username": "relay", "password": "hunter2"}));
-    assert_eq!(config(sender().send(&channel, &message(1)).await).code, "authentication_unavailable");
-}
-
-#[tokio::test]
 async fn a_server_that_knows_only_login_is_logged_in_to() {
     let dialog = [
         ("AUTH", Act::Say("334 VXNlcm5hbWU6")),
@@ -276,6 +228,18 @@ async fn a_local_part_beyond_ascii_goes_only_to_a_server_that_offers_smtputf8() 
     let [taken] = server.taken().try_into().unwrap();
     assert!(taken.mail.ends_with("> SMTPUTF8 BODY=8BITMIME"), "{}", taken.mail);
     assert_eq!(taken.rcpt, "RCPT TO:<jürgen@xn--bcher-kva.example>");
+}
+
+#[tokio::test]
+async fn a_sender_beyond_ascii_that_the_server_cannot_take_is_the_channels_fault() {
+    for (field, settings) in
+        [("from", json!({ "from": "jürgen@example.com" })), ("replyTo", json!({ "replyTo": "jürgen@example.com" }))]
+    {
+        let server = MailServer::start(&[]).await;
+        let cause = config(sender().send(&channel(&server, &settings), &message(1)).await);
+        assert_eq!((cause.code, server.taken().len()), ("smtputf8_unsupported", 0));
+        assert!(cause.text.contains(&format!("The channel's {field} ")), "{}", cause.text);
+    }
 }
 
 #[tokio::test]

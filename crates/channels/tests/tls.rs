@@ -5,10 +5,10 @@
 mod support;
 
 use overture_channels::{EgressGuard, SmtpOptions, SmtpSender, TrustedCertificates};
-use overture_domain::ports::{Accepted, Cause, MessageSender, SendError};
+use overture_domain::ports::{MessageSender, SendError};
 use serde_json::{Value, json};
 use std::time::Duration;
-use support::{Act, MailServer, channel, message};
+use support::{Act, MailServer, channel, config, message};
 
 const OFFERS: &[&str] = &["STARTTLS", "8BITMIME", "AUTH PLAIN LOGIN"];
 
@@ -27,14 +27,6 @@ fn starttls() -> Value {
 
 fn implicit() -> Value {
     json!({"host": "localhost", "tls": "tls", "username": "relay", "password": "hunter2"})
-}
-
-#[track_caller]
-fn config(result: Result<Accepted, SendError>) -> Cause {
-    match result {
-        Err(SendError::Config(cause)) => cause,
-        other => panic!("not the channel's fault: {other:?}"),
-    }
 }
 
 #[tokio::test]

@@ -52,7 +52,8 @@ impl State {
             .runtime
             .spawn(task.in_current_span())
             .await
-            .unwrap_or_else(|error| Err(Failure::internal(error)))
+            // What a panic said may be what a person wrote.
+            .unwrap_or_else(|_| Err(Failure::internal("a use case panicked or was cut off")))
     }
 
     /// Comes back once nothing runs any more, not even work whose client went away. Nothing new starts afterwards.

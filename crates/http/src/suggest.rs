@@ -1,5 +1,7 @@
 //! The known name that somebody most likely meant.
 
+use strsim::osa_distance;
+
 /// The longest name worth comparing, in characters.
 const LONGEST: usize = 40;
 
@@ -13,7 +15,7 @@ pub(crate) fn suggest(unknown: &str, known: &[&'static str]) -> Option<&'static 
         return None;
     }
     let nearest =
-        known.iter().map(|name| (distance(&written, &plain(name)), *name)).min_by_key(|(distance, _)| *distance);
+        known.iter().map(|name| (osa_distance(&written, &plain(name)), *name)).min_by_key(|(distance, _)| *distance);
     match nearest {
         Some((distance, name)) if distance <= written.len() / 3 => Some(name),
         // "email" means contactEmail, "workspace" means workspaceId.
@@ -25,26 +27,8 @@ pub(crate) fn suggest(unknown: &str, known: &[&'static str]) -> Option<&'static 
 }
 
 /// Without case and without what separates words: `contact_email` and `Contact-Email` are one.
-fn plain(name: &str) -> Vec<char> {
+fn plain(name: &str) -> String {
     name.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect()
-}
-
-/// How many letters must be added, removed, changed or swapped with their neighbour (optimal string alignment).
-fn distance(one: &[char], other: &[char]) -> usize {
-    let mut before: Vec<usize> = Vec::new();
-    let mut above: Vec<usize> = (0..=other.len()).collect();
-    for (i, a) in one.iter().enumerate() {
-        let mut row = vec![i + 1];
-        for (j, b) in other.iter().enumerate() {
-            let mut cost = (above[j] + usize::from(a != b)).min(above[j + 1] + 1).min(row[j] + 1);
-            if i > 0 && j > 0 && *a == other[j - 1] && one[i - 1] == *b {
-                cost = cost.min(before[j - 1] + 1);
-            }
-            row.push(cost);
-        }
-        before = std::mem::replace(&mut above, row);
-    }
-    above[other.len()]
 }
 
 #[cfg(test)]

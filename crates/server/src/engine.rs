@@ -31,16 +31,18 @@ impl EngineView {
         }
     }
 
-    /// Whether this process can do its work, and how the engine is. Without Temporal composes are kept, so that is no
-    /// reason to take none.
+    /// Whether this process can do its work, and how the engine is. Without room or without Temporal composes are kept, so
+    /// that is no reason to take none.
     pub(crate) fn state(&self, concurrency: usize) -> (bool, String) {
         match self {
             Self::Embedded(engine) => {
-                let room = engine.room();
-                let detail = format!(
-                    "has room for {room} more conversations; {concurrency} run at once, the others wait their turn"
-                );
-                (room > 0, detail)
+                let detail = match engine.room() {
+                    0 => "is full: new conversations are kept and follow".to_owned(),
+                    room => format!(
+                        "has room for {room} more conversations; {concurrency} run at once, the others wait their turn"
+                    ),
+                };
+                (true, detail)
             }
             Self::Temporal(connection) => (true, on_temporal(connection)),
         }
@@ -94,7 +96,9 @@ impl Engine {
     }
 
     fn embedded(ports: &Ports, settings: &Settings, background: &mut Background) -> Self {
-        let options = EmbeddedOptions { concurrency: settings.engine.concurrency, ..EmbeddedOptions::default() };
+        let usual = EmbeddedOptions::default();
+        let concurrency = settings.engine.concurrency;
+        let options = EmbeddedOptions { concurrency, capacity: usual.capacity.max(2 * concurrency), ..usual };
         let engine = EmbeddedEngine::new(run(ports), Arc::clone(&ports.wakeups), options);
         let delivery = Delivery { engine: EngineView::Embedded(Arc::clone(&engine)), relay: RelayHealth::new() };
         let starter: Arc<dyn WorkflowStarter> = Arc::<EmbeddedEngine>::clone(&engine);

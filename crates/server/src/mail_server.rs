@@ -3,9 +3,9 @@
 
 use crate::failure::Failure;
 use crate::samples::quoted;
+use overture_channels::is_this_machine;
 use overture_domain::values::Secret;
 use serde_json::{Value, json};
-use std::net::IpAddr;
 
 /// A mail server as it was named.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -116,9 +116,11 @@ impl MailServer {
         format!("{scheme}://{user}{host}:{port}{query}")
     }
 
-    /// The settings of a channel that sends by it. `from` is the sender's address where the user name is none.
-    pub(crate) fn settings(&self, from: &str, password: Option<&Secret>) -> Value {
-        let from = self.user.as_deref().filter(|user| user.contains('@')).unwrap_or(from);
+    /// The settings of a channel that sends by it: from whom somebody says, else from the user if that is an address,
+    /// else from whom the message goes to.
+    pub(crate) fn settings(&self, from: Option<&str>, to: &str, password: Option<&Secret>) -> Value {
+        let user = self.user.as_deref().filter(|user| user.contains('@'));
+        let from = from.or(user).unwrap_or(to);
         json!({
             "host": self.host,
             "port": self.port,
@@ -136,10 +138,6 @@ fn split_port(place: &str) -> Option<(&str, Option<u16>)> {
         Some((host, port)) => port.parse().ok().filter(|port| *port != 0).map(|port| (host, Some(port))),
         None => Some((place, None)),
     }
-}
-
-fn is_this_machine(host: &str) -> bool {
-    host == "localhost" || host.trim_matches(['[', ']']).parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
 /// What `%40` and the like stand for; `None` where they stand for no text.
@@ -242,9 +240,12 @@ mod tests {
     }
 
     #[test]
-    fn the_sender_is_the_user_where_that_is_an_address() {
-        let from = |url: &str| MailServer::parse(url).unwrap().settings("bob@example.com", None)["from"].clone();
-        assert_eq!(from("smtp://ann@example.com@h"), "ann@example.com");
-        assert_eq!(from("smtp://ann@h"), "bob@example.com");
+    fn the_sender_is_who_was_said_or_the_user_where_that_is_an_address_or_the_recipient() {
+        let from = |url: &str, said: Option<&str>| {
+            MailServer::parse(url).unwrap().settings(said, "bob@example.com", None)["from"].clone()
+        };
+        assert_eq!(from("smtp://ann@example.com@h", Some("support@example.com")), "support@example.com");
+        assert_eq!(from("smtp://ann@example.com@h", None), "ann@example.com");
+        assert_eq!(from("smtp://ann@h", None), "bob@example.com");
     }
 }

@@ -151,18 +151,6 @@ impl Maker {
     /// A transport that cannot carry that kind, settings that do not do, and what the store says.
     pub(crate) async fn channel(&self, new: NewChannel<'_>) -> Result<ChannelId, Failure> {
         let NewChannel { tenant, workspace, kind, transport, name, settings } = new;
-        if !transport.carries(kind) {
-            let able: Vec<_> =
-                Transport::ALL.iter().filter(|able| able.carries(kind)).map(|able| able.as_str()).collect();
-            return Err(Failure::usage(format!("The transport {transport} cannot carry {kind}"))
-                .remedy(format!("For {kind} use {}.", able.join(" or "))));
-        }
-        if let Some((field, variable)) = empty_reference(settings) {
-            return Err(Failure::usage(format!(
-                "{field} names the environment variable {variable}, which is set but empty"
-            ))
-            .remedy(format!("Give {variable} a value for the process that runs this command.")));
-        }
         let environment = |name: &str| std::env::var(name).ok();
         let checked = check_settings(kind, transport, settings, &environment).map_err(|problem| {
             Failure::usage(format!("{} {}", problem.field, problem.reason)).remedy(problem.remedy)
@@ -208,13 +196,4 @@ impl Maker {
         self.keys.add(&key, &KeyDigest::of(&raw)).await?;
         Ok((key.id, raw))
     }
-}
-
-/// The first setting that is to be read from a variable that is there but empty, and that variable.
-fn empty_reference(settings: &Value) -> Option<(&str, &str)> {
-    let is_empty = |variable: &str| std::env::var(variable).is_ok_and(|value| value.trim().is_empty());
-    settings.as_object()?.iter().find_map(|(field, value)| {
-        let variable = value.get("fromEnv")?.as_str()?.trim();
-        is_empty(variable).then_some((field.as_str(), variable))
-    })
 }

@@ -80,20 +80,19 @@ pub(crate) async fn open(settings: &Settings) -> Result<Store, Failure> {
 /// # Errors
 /// What cannot be made or opened, with the remedy; a database of a newer version.
 pub(crate) async fn open_as_it_is(settings: &Settings) -> Result<Store, Failure> {
-    make_folder(&settings.data_dir)?;
     let secret_key = match &settings.database {
         DatabaseKind::Sqlite(file) => {
+            make_folder(&settings.data_dir)?;
             if let Some(folder) = file.parent().filter(|folder| !folder.as_os_str().is_empty()) {
                 make_folder(folder)?;
             }
             must_be_sqlite(file)?;
             secret_key(settings, file)?
         }
-        // The configuration without a key was refused.
-        DatabaseKind::Postgres(_) => match &settings.secret_key {
-            Some(key) => key.clone(),
-            None => SecretKey::of_folder(&settings.data_dir)?,
-        },
+        // What the sandbox delivers makes its folder itself.
+        DatabaseKind::Postgres(_) => {
+            settings.secret_key.clone().ok_or_else(|| Failure::usage("secrets.key is missing"))?
+        }
     };
     let options = DatabaseOptions {
         url: settings.database.url(),

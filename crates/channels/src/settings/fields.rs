@@ -98,11 +98,13 @@ impl<'a> Fields<'a> {
                 return Err(SettingsProblem::new(name, "is an object of another form", remedy));
             }
         };
-        let found = (self.env)(variable).filter(|value| !value.trim().is_empty());
-        found.map(Secret::from).ok_or_else(|| {
-            let reason = format!("names the environment variable {variable}, which is not set");
-            SettingsProblem::new(name, reason, format!("Set {variable} for the process that runs this command."))
-        })
+        let state = match (self.env)(variable) {
+            Some(value) if !value.trim().is_empty() => return Ok(Secret::from(value)),
+            Some(_) => "set but empty",
+            None => "not set",
+        };
+        let reason = format!("names the environment variable {variable}, which is {state}");
+        Err(SettingsProblem::new(name, reason, format!("Set {variable} for the process that runs this command.")))
     }
 
     /// A mailbox.
@@ -143,34 +145,12 @@ fn nearest<'k>(stranger: &str, known: &[&'k str]) -> Option<&'k str> {
             let candidate = plain(name);
             let keystrokes = match () {
                 () if begins(&candidate) => 0,
-                () if sorted(&wanted) == sorted(&candidate) => 1, // Letters swapped: form, hots.
-                () => distance(&wanted, &candidate),
+                // Swapped neighbours are one: form, hots.
+                () => strsim::osa_distance(&wanted, &candidate),
             };
             (keystrokes, name)
         })
         .filter(|&(distance, _)| distance <= 2)
         .min_by_key(|&(distance, _)| distance)
         .map(|(_, name)| name)
-}
-
-fn sorted(word: &str) -> Vec<char> {
-    let mut letters: Vec<char> = word.chars().collect();
-    letters.sort_unstable();
-    letters
-}
-
-/// How many letters must be added, removed or replaced to make one word of the other (Levenshtein).
-fn distance(one: &str, other: &str) -> usize {
-    let other: Vec<char> = other.chars().collect();
-    let mut row: Vec<usize> = (0..=other.len()).collect();
-    for (index, letter) in one.chars().take(64).enumerate() {
-        let mut diagonal = row[0];
-        row[0] = index + 1;
-        for (column, &second) in other.iter().enumerate() {
-            let replaced = diagonal + usize::from(letter != second);
-            diagonal = row[column + 1];
-            row[column + 1] = replaced.min(diagonal + 1).min(row[column] + 1);
-        }
-    }
-    row[other.len()]
 }

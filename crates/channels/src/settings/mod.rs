@@ -13,6 +13,7 @@ use serde_json::Value;
 use thiserror::Error;
 
 pub(crate) use sandbox::SandboxSettings;
+pub use smtp::is_this_machine;
 pub(crate) use smtp::{SmtpSettings, Tls};
 
 /// Settings that can be stored.
@@ -65,7 +66,7 @@ pub fn check_settings(
         return Err(SettingsProblem::new(
             "transport",
             format!("{transport} cannot carry {kind}"),
-            format!("For {kind} there is: {}.", able.join(", ")),
+            format!("For {kind} use {}.", able.join(" or ")),
         ));
     }
     match transport {

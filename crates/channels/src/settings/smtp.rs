@@ -177,7 +177,9 @@ fn checked_host(host: &str) -> Result<String, SettingsProblem> {
     Ok(name.to_ascii_lowercase())
 }
 
-/// Whether the host is this machine by its name alone. The sender looks at the address as well.
-fn is_this_machine(host: &str) -> bool {
+/// Whether a host, an IPv6 address with or without brackets, is this machine by its name alone. The sender looks at the
+/// address as well.
+pub fn is_this_machine(host: &str) -> bool {
+    let host = host.trim_matches(['[', ']']);
     host == "localhost" || host.ends_with(".localhost") || host.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
 }

@@ -15,7 +15,7 @@ pub(super) fn classify(failure: Failure, settings: &SmtpSettings) -> SendError {
     let Failure { stage, fault } = failure;
     match fault {
         Fault::Reply { code, text } => answered(stage, Reply::new(code, &text), settings),
-        Fault::NotOffered => not_offered(stage, host),
+        Fault::NotOffered => not_offered(stage, settings),
         Fault::Certificate(reason) => {
             SendError::Config(cause("tls_certificate", format!("The certificate of {host} does not hold: {reason}.")))
         }
@@ -51,13 +51,20 @@ fn unclear(host: &str, reason: &str) -> String {
     format!("{host} may or may not have taken the message: {reason}.")
 }
 
-fn not_offered(stage: Stage, host: &str) -> SendError {
-    match stage {
-        Stage::Mail => {
+fn not_offered(stage: Stage, settings: &SmtpSettings) -> SendError {
+    let host = settings.host.as_str();
+    let ours = [("from", Some(&settings.from)), ("replyTo", settings.reply_to.as_ref())];
+    let beyond_ascii = ours.iter().find(|(_, mailbox)| mailbox.is_some_and(|ours| ours.address.needs_smtputf8()));
+    match (stage, beyond_ascii) {
+        (Stage::Mail, Some((field, _))) => {
+            let text = format!("The channel's {field} has letters before the @ that {host} cannot take (no SMTPUTF8).");
+            SendError::Config(cause("smtputf8_unsupported", text))
+        }
+        (Stage::Mail, None) => {
             let text = format!("The address has letters before the @ that {host} cannot take (no SMTPUTF8).");
             SendError::Rejected(cause("smtputf8_unsupported", text))
         }
-        Stage::Auth => {
+        (Stage::Auth, _) => {
             let text = format!("{host} offers no login by PLAIN or LOGIN on this connection.");
             SendError::Config(cause("authentication_unavailable", text))
         }

@@ -14,6 +14,7 @@
 //! | `Config` | `starttls_unavailable`, `starttls_refused` | not offered; answered 5xx |
 //! | `Config` | `tls_certificate`, `tls_failed` | the certificate does not hold; the handshake failed otherwise |
 //! | `Config` | `authentication_unavailable` | neither PLAIN nor LOGIN is offered |
+//! | `Config` | `smtputf8_unsupported` | `from` or `replyTo` has a local part beyond ASCII, and the server cannot |
 //! | `Config` | `authentication_failed` | 5xx to AUTH, such as 535 5.7.8 |
 //! | `Config` | `authentication_required` | 530, 534, 535, 538 or 5.7.8, 5.7.9, 5.7.11 to MAIL, RCPT or DATA |
 //! | `Rejected` | `unusable_message` | no email address, no Message-ID |
@@ -57,9 +58,6 @@ use tokio::time::{Instant, timeout_at};
 
 pub use trust::TrustedCertificates;
 
-/// No send takes longer, whatever the options say; a clock can count that far.
-const LONGEST_TIMEOUT: Duration = Duration::from_secs(24 * 60 * 60);
-
 /// A message waits no longer for a connection of its channel: other channels' messages wait behind it.
 const LONGEST_WAIT_FOR_A_LANE: Duration = Duration::from_secs(10);
 
@@ -68,7 +66,8 @@ const LONGEST_WAIT_FOR_A_LANE: Duration = Duration::from_secs(10);
 pub struct SmtpOptions {
     /// Decides whom it may connect to.
     pub guard: EgressGuard,
-    /// The most that one send may take, from resolving the name to the answer after the text; a day at most.
+    /// The most that one send may take, from resolving the name to the answer after the text; at most
+    /// [`SmtpOptions::LONGEST_TIMEOUT`].
     pub timeout: Duration,
     /// What is trusted beside the roots of Mozilla.
     pub trusted: TrustedCertificates,
@@ -84,6 +83,10 @@ impl SmtpOptions {
     /// lettre's own default. RFC 5321 asks for ten minutes after the text; what takes longer than this is `Unclear`,
     /// and email resends that with the same Message-ID.
     pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(60);
+
+    /// No send takes longer, whatever the options say: what RFC 5321 (section 4.5.3.2.6) gives the answer after the text,
+    /// and less than an engine gives a run.
+    pub const LONGEST_TIMEOUT: Duration = Duration::from_secs(10 * 60);
 
     /// The usual options behind this guard.
     pub fn new(guard: EgressGuard) -> Self {
@@ -234,7 +237,7 @@ struct Errand<'a> {
 #[async_trait]
 impl MessageSender for SmtpSender {
     async fn send(&self, connection: &ChannelConnection, outgoing: &Outgoing) -> Result<Accepted, SendError> {
-        let limits = Limits::of(self.options.timeout.min(LONGEST_TIMEOUT), outgoing.time_left);
+        let limits = Limits::of(self.options.timeout.min(SmtpOptions::LONGEST_TIMEOUT), outgoing.time_left);
         match self.send_within(connection, outgoing, limits).await {
             // That its own time was too short for a connection says nothing about the server.
             Err(SendError::Unreachable(cause)) if limits.own_time_is_over() => Err(SendError::Unavailable(cause)),

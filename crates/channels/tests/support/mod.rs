@@ -2,10 +2,10 @@
 
 #![expect(dead_code, reason = "each test file uses its part")]
 
-use overture_channels::check_settings;
+use overture_channels::{EgressGuard, SmtpOptions, SmtpSender, check_settings};
 use overture_domain::entities::{Address, ChannelConnection, ChannelKind, Recipient, Transport};
 use overture_domain::ids::{ChannelId, ConversationId, MessageId, Version};
-use overture_domain::ports::Outgoing;
+use overture_domain::ports::{Accepted, Cause, MessageSender, Outgoing, SendError};
 use overture_domain::time::Timestamp;
 use overture_domain::values::{Content, DisplayName, EmailAddress, Subject};
 use serde_json::{Value, json};
@@ -281,5 +281,26 @@ pub(crate) async fn eventually(what: &str, so: impl Fn() -> bool) {
     while !so() {
         assert!(tokio::time::Instant::now() < deadline, "not within 10 s: {what}");
         tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+/// A sender that has time.
+pub(crate) fn sender() -> SmtpSender {
+    SmtpSender::new(SmtpOptions { timeout: Duration::from_secs(20), ..SmtpOptions::new(EgressGuard::new(true)) })
+}
+
+/// Sends one message to a server with this script.
+pub(crate) async fn send(script: &[(&'static str, Act)]) -> (MailServer, Result<Accepted, SendError>) {
+    let server = MailServer::start(script).await;
+    let result = sender().send(&channel(&server, &json!({})), &message(1)).await;
+    (server, result)
+}
+
+/// The cause of a failure that is the channel's fault.
+#[track_caller]
+pub(crate) fn config(result: Result<Accepted, SendError>) -> Cause {
+    match result {
+        Err(SendError::Config(cause)) => cause,
+        other => panic!("not the channel's fault: {other:?}"),
     }
 }

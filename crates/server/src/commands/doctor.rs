@@ -1,6 +1,6 @@
 //! `overture doctor`: looks at everything an installation needs, changes nothing, and says how to mend what is wrong.
 
-use crate::config::{ConfigProblem, Explained, Refused, Settings, meant_by_variable, variable};
+use crate::config::{ConfigProblem, DatabaseKind, Explained, Refused, Settings, meant_by_variable, variable};
 use crate::failure::Failure;
 use crate::hints::hint;
 use crate::overdue::Overdue;
@@ -221,11 +221,16 @@ async fn database(settings: &Settings) -> Vec<Check> {
     let mut checks = vec![match store::status(&database).await {
         Ok(status) if status.pending.is_empty() => ok("database", format!("{shown} opens and is of this version")),
         Ok(status) => {
-            return vec![warn(
-                "database",
-                format!("{} migrations are pending", status.pending.len()),
-                format!("{} applies them; {} does so too.", hint("migrate"), hint("serve")),
-            )];
+            let pending = format!("{} migrations are pending", status.pending.len());
+            return vec![match &settings.database {
+                DatabaseKind::Sqlite(_) => {
+                    let remedy = format!("{} applies them; {} does so too.", hint("migrate"), hint("serve"));
+                    warn("database", pending, remedy)
+                }
+                DatabaseKind::Postgres(_) => {
+                    fail("database", pending, format!("{} applies them; nothing starts before.", hint("migrate")))
+                }
+            }];
         }
         Err(failure) => return vec![failed("database", &failure)],
     }];
@@ -269,9 +274,15 @@ async fn inside(database: &Database, settings: &Settings) -> Result<Vec<Check>, 
 
 async fn channel(database: &Database, channel: &Channel, guard: EgressGuard) -> Check {
     let named = format!("{} ({}, {})", channel.name, channel.kind, channel.id);
-    let Ok(connection) = database.connection(channel.id).await else {
-        let remedy = "Put the key back (OVERTURE__SECRETS__KEY or secrets.key), or add the channel anew.";
-        return fail("channel", format!("{named}: its secrets cannot be read with this secrets key"), remedy);
+    let connection = match database.connection(channel.id).await {
+        Ok(connection) => connection,
+        Err(StoreError::Corrupt { column: "secrets", .. }) => {
+            let remedy = "Put the key back (OVERTURE__SECRETS__KEY or secrets.key), or add the channel anew.";
+            return fail("channel", format!("{named}: its secrets cannot be read with this secrets key"), remedy);
+        }
+        Err(error) => {
+            return fail("channel", format!("{named}: {error}"), "Try again; if it stays so, add the channel anew.");
+        }
     };
     let reached = match connection {
         Some(connection) if channel.enabled => reach(&connection, guard).await,

@@ -94,7 +94,7 @@ impl Served {
             runtime: tokio::runtime::Handle::current(),
         };
         let options = HttpOptions {
-            admin_bind: settings.admin_bind(),
+            admin_bind: settings.http.admin_bind,
             workers: settings.http.workers,
             body_limit: settings.http.body_limit,
             idempotency_wait: settings.http.idempotency_wait,

@@ -99,7 +99,7 @@ fn smtp_settings(arguments: &TryArgs, server: &MailServer) -> Result<Value, Fail
         (Some(_), Ok(password)) => Some(Secret::from(password)),
         (Some(user), Err(_)) => Some(terminal::password(&format!("Password of {user}: "))?),
     };
-    Ok(server.settings(arguments.from.as_deref().unwrap_or(&arguments.to), password.as_ref()))
+    Ok(server.settings(arguments.from.as_deref(), &arguments.to, password.as_ref()))
 }
 
 /// Everything in a folder of its own on a free port; only what the sandbox takes lies where `dev` puts it too.

@@ -72,7 +72,7 @@ pub(crate) const KEYS: &[Key] = &[
     key("compose.deliver_within.email", DURATION),
     key("compose.deliver_within.sms", DURATION),
     key("compose.deliver_within.whatsapp", DURATION),
-    key("smtp.timeout", DURATION),
+    key("smtp.timeout", "an ISO 8601 duration of at most PT10M, such as PT30S"),
     optional("smtp.ca_file", "the path of a PEM file with certificates", "only the usual authorities"),
     key("log.level", "error, warn, info, debug or trace, or a list of part=level such as info,overture_http=debug"),
     key("log.format", "auto, pretty or json"),

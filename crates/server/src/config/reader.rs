@@ -57,6 +57,15 @@ impl Reader<'_> {
             .unwrap_or(DeliverWithin::from_millis(1))
     }
 
+    pub(super) fn duration_up_to(&mut self, name: &'static str, most: Duration) -> Duration {
+        let parse = |text: &str| {
+            let within = DeliverWithin::parse(text).map_err(|flaw| flaw.reason)?;
+            let duration = Duration::from_millis(within.as_millis().unsigned_abs());
+            if duration <= most { Ok(duration) } else { Err("is longer than that".to_owned()) }
+        };
+        self.parsed(name, parse).unwrap_or(most)
+    }
+
     pub(super) fn duration(&mut self, name: &'static str) -> Duration {
         Duration::from_millis(u64::try_from(self.within(name).as_millis()).unwrap_or_default())
     }

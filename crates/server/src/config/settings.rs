@@ -7,15 +7,12 @@ use super::problem::ConfigProblem;
 use super::reader::{Reader, certificates, truth};
 use super::temporal::TemporalSettings;
 use crate::secret_key::SecretKey;
-use overture_channels::TrustedCertificates;
+use overture_channels::{SmtpOptions, TrustedCertificates};
 use overture_domain::use_cases::DeliverWithinDefaults;
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
-
-/// The port of the administration address where the API is reachable from outside.
-const ADMIN_PORT: u16 = 9080;
 
 /// Everything that can be set, checked.
 #[derive(Debug, Clone)]
@@ -55,7 +52,7 @@ pub(crate) struct Settings {
 #[derive(Debug, Clone)]
 pub(crate) struct HttpSettings {
     pub(crate) bind: SocketAddr,
-    /// `None`: with the API.
+    /// `None`: where `overture_http` puts it.
     pub(crate) admin_bind: Option<SocketAddr>,
     pub(crate) body_limit: usize,
     pub(crate) workers: usize,
@@ -140,7 +137,6 @@ impl Settings {
         let mut read = Reader { written: &written, problems: Vec::new() };
 
         let data_dir = PathBuf::from(read.text("data_dir"));
-        let bind = read.parsed("http.bind", address);
         let engine = read.parsed("engine.kind", engine_kind).unwrap_or(EngineKind::Embedded);
         let database = read
             .optional("database.url", DatabaseKind::parse)
@@ -149,8 +145,8 @@ impl Settings {
         let settings = Self {
             public_url: read.optional("public_url", public_url),
             http: HttpSettings {
-                bind: bind.unwrap_or(UNREAD),
-                admin_bind: read.optional("http.admin_bind", address).or_else(|| admin_beside(bind?)),
+                bind: read.parsed("http.bind", address).unwrap_or(UNREAD),
+                admin_bind: read.optional("http.admin_bind", address),
                 body_limit: read.number("http.body_limit", 1024, 64 << 20),
                 workers: read.number("http.workers", 1, 256),
                 idempotency_wait: read.duration("http.idempotency_wait"),
@@ -172,7 +168,7 @@ impl Settings {
                 sms: read.within("compose.deliver_within.sms"),
                 whatsapp: read.within("compose.deliver_within.whatsapp"),
             },
-            smtp_timeout: read.duration("smtp.timeout"),
+            smtp_timeout: read.duration_up_to("smtp.timeout", SmtpOptions::LONGEST_TIMEOUT),
             smtp_trusted: read.optional("smtp.ca_file", certificates).unwrap_or_default(),
             log: LogSettings {
                 is_set: written.get("log.level").is_some_and(|level| level.source != Source::Default),
@@ -212,10 +208,7 @@ impl Settings {
             ));
         }
         problems.extend(self.temporal.validate());
-        if self.http.admin_bind == Some(self.http.bind)
-            && self.http.bind.port() != 0
-            && !self.http.bind.ip().is_loopback()
-        {
+        if self.http.admin_bind == Some(self.http.bind) && !self.http.bind.ip().is_loopback() {
             problems.push(ConfigProblem::together(
                 "http.admin_bind",
                 format!("http.admin_bind and http.bind are both {}, so that metrics would be open to whoever reaches the API.", self.http.bind),
@@ -223,11 +216,6 @@ impl Settings {
             ));
         }
         problems
-    }
-
-    /// Where metrics and verbose readiness listen; `None` if with the API.
-    pub(crate) fn admin_bind(&self) -> Option<SocketAddr> {
-        self.http.admin_bind.filter(|admin| *admin != self.http.bind)
     }
 
     /// Each key with the value that holds and where it came from. Secrets are hidden.
@@ -261,11 +249,6 @@ impl fmt::Debug for Written {
 
 /// What stands for an address that could not be read, until the problem that says so is returned.
 const UNREAD: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
-
-/// Where metrics listen if nobody says: with the API on loopback, else on a loopback address of their own.
-fn admin_beside(bind: SocketAddr) -> Option<SocketAddr> {
-    (!bind.ip().is_loopback()).then_some(SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), ADMIN_PORT))
-}
 
 /// `localhost` is always 127.0.0.1: no other name is looked up, so that the address cannot change under a running server.
 fn address(text: &str) -> Result<SocketAddr, String> {

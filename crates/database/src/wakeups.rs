@@ -4,6 +4,7 @@ use crate::Database;
 use crate::rows::uuid_at;
 use crate::sql::{all, change, one};
 use async_trait::async_trait;
+use overture_domain::entities::AttentionReason;
 use overture_domain::ids::{ChannelId, ConversationId, WorkspaceId};
 use overture_domain::ports::{Claimed, RetentionRepo, StartOrder, StoreError, WakeupQueue};
 use sea_orm::{DatabaseTransaction, DbErr, QueryResult};
@@ -57,11 +58,15 @@ impl WakeupQueue for Database {
     }
 
     async fn rest(&self, order: &StartOrder, for_: Duration) -> Result<(), StoreError> {
-        self.due_again(*order, for_, 0).await
+        self.due_again(*order, for_, 0, false).await
     }
 
     async fn retry(&self, order: &StartOrder, after: Duration) -> Result<(), StoreError> {
-        self.due_again(*order, after, order.tries.saturating_add(1)).await
+        self.due_again(*order, after, order.tries.saturating_add(1), false).await
+    }
+
+    async fn refuse(&self, order: &StartOrder, after: Duration) -> Result<(), StoreError> {
+        self.due_again(*order, after, order.tries.saturating_add(1), true).await
     }
 }
 
@@ -91,7 +96,7 @@ const NEXT: &str =
     "SELECT greatest(due_at, claimed_until) - {now} FROM wakeups ORDER BY greatest(due_at, claimed_until) LIMIT 1";
 
 impl Database {
-    async fn due_again(&self, order: StartOrder, wait: Duration, tries: u32) -> Result<(), StoreError> {
+    async fn due_again(&self, order: StartOrder, wait: Duration, tries: u32, asks: bool) -> Result<(), StoreError> {
         let sql = "UPDATE wakeups SET due_at = {now} + ?, claimed_until = 0, tries = ? WHERE conversation_id = ? AND generation = ?";
         self.writer
             .write(move |tx| {
@@ -104,12 +109,22 @@ impl Database {
                 Box::pin(async move {
                     if change(tx, sql, values).await? == 0 {
                         release(tx, &order).await?;
+                    } else if asks {
+                        ask_for_a_person(tx, &order).await?;
                     }
                     Ok(())
                 })
             })
             .await
     }
+}
+
+/// The conversation asks for a person, unless it does already for a reason of its own.
+async fn ask_for_a_person(tx: &DatabaseTransaction, order: &StartOrder) -> Result<(), DbErr> {
+    let sql = "UPDATE conversations SET attention_reason = ?, attention_since = {now}, attention_message_id = NULL, updated_at = {now}, \
+               version = version + 1 WHERE id = ? AND attention_reason IS NULL";
+    let values = [AttentionReason::EngineRefuses.as_str().into(), order.conversation_id.as_uuid().into()];
+    change(tx, sql, values).await.map(|_| ())
 }
 
 /// A newer wake came: it is nobody's, and due when it says.

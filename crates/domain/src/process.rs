@@ -161,7 +161,7 @@ impl ConversationProcess {
         };
         ProcessChange {
             status,
-            attention: self.attention.filter(|attention| attention.message_id != Some(message)),
+            attention: self.attention_that_stands().filter(|attention| attention.message_id != Some(message)),
             message: MessageChange {
                 provider_message_id: accepted.provider_message_id,
                 sent_at: Some(ended.at),
@@ -276,12 +276,17 @@ impl ConversationProcess {
         }
     }
 
+    /// What happens shows that the engine does run it.
+    fn attention_that_stands(&self) -> Option<Attention> {
+        self.attention.filter(|attention| attention.reason != AttentionReason::EngineRefuses)
+    }
+
     fn unchanged(&self, message: MessageId, at: Timestamp) -> ProcessChange {
         ProcessChange {
             conversation_id: self.id,
             expected: self.version,
             status: self.status,
-            attention: self.attention,
+            attention: self.attention_that_stands(),
             message: MessageChange::to(message, MessageStatus::Queued),
             attempt: None,
             channel: None,

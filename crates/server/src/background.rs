@@ -226,6 +226,9 @@ mod tests {
         async fn retry(&self, _: &StartOrder, _: Duration) -> Result<(), StoreError> {
             Ok(())
         }
+        async fn refuse(&self, _: &StartOrder, _: Duration) -> Result<(), StoreError> {
+            Ok(())
+        }
     }
 
     struct Takes;

@@ -162,6 +162,9 @@ impl WakeupQueue for Crashing<dyn WakeupQueue> {
     async fn retry(&self, order: &StartOrder, after: Duration) -> Result<(), StoreError> {
         self.inner.retry(order, after).await
     }
+    async fn refuse(&self, order: &StartOrder, after: Duration) -> Result<(), StoreError> {
+        self.inner.refuse(order, after).await
+    }
 }
 
 #[cfg(test)]

@@ -33,8 +33,12 @@ pub enum AttentionReason {
     MessageFailed,
     /// Nobody knows whether the provider took a message.
     MessageUnconfirmed,
+    /// The engine refuses to run it, so that nothing of it is sent.
+    EngineRefuses,
 }
-worded!(AttentionReason { MessageFailed => "message_failed", MessageUnconfirmed => "message_unconfirmed" });
+worded!(AttentionReason {
+    MessageFailed => "message_failed", MessageUnconfirmed => "message_unconfirmed", EngineRefuses => "engine_refuses",
+});
 
 /// A conversation asks for a person.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -60,4 +60,10 @@ pub trait WakeupQueue: Send + Sync {
     /// # Errors
     /// Any `StoreError` of a write.
     async fn retry(&self, order: &StartOrder, after: Duration) -> Result<(), StoreError>;
+
+    /// The engine refuses it, again and again: as `retry`, and its conversation asks for a person, unless it does already.
+    ///
+    /// # Errors
+    /// Any `StoreError` of a write.
+    async fn refuse(&self, order: &StartOrder, after: Duration) -> Result<(), StoreError>;
 }

@@ -9,6 +9,8 @@ use std::time::Duration;
 pub const CLAIM_LEASE: Duration = Duration::from_secs(30);
 /// The longest wait between two tries to start one conversation.
 const LONGEST_WAIT: Duration = Duration::from_secs(60);
+/// So many tries are made before a refusal asks for a person: the first may be about a server that is just being set up.
+const TRIES_BEFORE_ATTENTION: u32 = 3;
 /// How many starts are in flight at once.
 const IN_FLIGHT: usize = 32;
 
@@ -53,16 +55,15 @@ impl RelayWakeups {
         let (taken, kept) = match &started {
             Ok(Started::InMemory) => (true, Ok(())),
             Ok(Started::Durably) => (true, self.queue.settle(&order).await),
-            Err(error) => {
-                let wait = match error {
-                    // The round's count tells of these; one by one they would fill the log while the engine is away.
-                    StartError::Unavailable(_) => wait_after(order.tries),
-                    StartError::Refused(_) => {
-                        tracing::error!(conversation_id = %order.conversation_id, tries = order.tries, %error, "the engine refuses a conversation");
-                        LONGEST_WAIT
-                    }
+            // The round's count tells of these; one by one they would fill the log while the engine is away.
+            Err(StartError::Unavailable(_)) => (false, self.queue.retry(&order, wait_after(order.tries)).await),
+            Err(error @ StartError::Refused(_)) => {
+                tracing::error!(conversation_id = %order.conversation_id, tries = order.tries, %error, "the engine refuses a conversation");
+                let kept = match order.tries {
+                    tries if tries < TRIES_BEFORE_ATTENTION => self.queue.retry(&order, wait_after(tries)).await,
+                    _ => self.queue.refuse(&order, LONGEST_WAIT).await,
                 };
-                (false, self.queue.retry(&order, wait).await)
+                (false, kept)
             }
         };
         if let Err(error) = kept {
@@ -141,12 +142,16 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_refused_wakeup_waits_the_longest() {
-        let mut queue = queue_with(vec![order(1)]);
-        queue.expect_retry().withf(|_, wait| *wait == LONGEST_WAIT).times(1).returning(|_, _| Ok(()));
+    async fn a_wakeup_that_is_refused_again_and_again_asks_for_a_person_and_waits_the_longest() {
+        let often = StartOrder { tries: TRIES_BEFORE_ATTENTION, ..order(2) };
+        let mut queue = queue_with(vec![order(1), often]);
+        let soon = |retried: &StartOrder, wait: &Duration| *retried == order(1) && *wait == wait_after(2);
+        queue.expect_retry().withf(soon).times(1).returning(|_, _| Ok(()));
+        let refused = move |refused: &StartOrder, wait: &Duration| *refused == often && *wait == LONGEST_WAIT;
+        queue.expect_refuse().withf(refused).times(1).returning(|_, _| Ok(()));
         let mut starter = MockWorkflowStarter::new();
-        starter.expect_start().returning(|_| Err(StartError::Refused("no such namespace".into())));
-        assert_eq!(relay(queue, starter).await.unwrap().failed, 1);
+        starter.expect_start().returning(|_| Err(StartError::Refused("too large".into())));
+        assert_eq!(relay(queue, starter).await.unwrap().failed, 2);
     }
 
     #[tokio::test]

@@ -3,6 +3,7 @@
 use super::MemoryStore;
 use super::tables::{Tables, WakeupRow};
 use async_trait::async_trait;
+use overture_domain::entities::{Attention, AttentionReason};
 use overture_domain::ids::{ConversationId, WorkspaceId};
 use overture_domain::ports::{Claimed, StartOrder, StoreError, WakeupQueue};
 use overture_domain::time::Timestamp;
@@ -51,6 +52,21 @@ impl WakeupQueue for MemoryStore {
                 row.due_at = now.plus(after);
                 row.claimed_until = UNCLAIMED;
                 row.tries += 1;
+            }
+        })
+    }
+
+    async fn refuse(&self, order: &StartOrder, after: Duration) -> Result<(), StoreError> {
+        self.retry(order, after).await?;
+        self.transact(|tables, now| {
+            let newest = tables.newest(order).is_some();
+            if let Some(row) = tables.conversations.get_mut(&order.conversation_id).filter(|_| newest)
+                && row.conversation.attention.is_none()
+            {
+                row.conversation.attention =
+                    Some(Attention { reason: AttentionReason::EngineRefuses, since: now, message_id: None });
+                row.conversation.updated_at = now;
+                row.conversation.version = row.conversation.version.next();
             }
         })
     }

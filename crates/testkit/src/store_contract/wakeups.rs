@@ -2,6 +2,7 @@
 
 use super::stage::{BRIEF, HOUR, Stage};
 use futures_util::future::join_all;
+use overture_domain::entities::AttentionReason;
 use overture_domain::ids::ConversationId;
 use overture_domain::ports::StartOrder;
 use std::collections::HashSet;
@@ -105,6 +106,20 @@ pub async fn a_wakeup_that_could_not_be_started_comes_again_with_its_tries_count
     }
     stage.ports.wakeups.retry(&order, HOUR).await.expect("retry");
     assert!(!stage.is_claimable(order.conversation_id).await);
+}
+
+/// And is tried again: what is refused today may be taken tomorrow.
+pub async fn a_wakeup_that_is_refused_marks_its_conversation_and_comes_again(stage: &Stage) {
+    let opening = stage.opened_and_due().await;
+    let order = stage.claim_of(opening.conversation_id, HOUR).await;
+    stage.ports.wakeups.refuse(&order, BRIEF).await.expect("refuse");
+    let attention = stage.loaded(opening.conversation_id).await.process.attention.expect("it asks for a person");
+    assert_eq!((attention.reason, attention.message_id), (AttentionReason::EngineRefuses, None));
+    let again = stage.claim_of(opening.conversation_id, HOUR).await;
+    assert_eq!((again.tries, again.generation), (1, order.generation));
+    stage.ports.wakeups.refuse(&again, BRIEF).await.expect("refuse");
+    let still = stage.loaded(opening.conversation_id).await.process.attention;
+    assert_eq!(still, Some(attention), "since when stays");
 }
 
 /// By when they are due, not by when they were made.

@@ -41,6 +41,14 @@ fn a_taken_message_clears_the_attention_it_caused_and_no_other() {
 }
 
 #[test]
+fn an_attempt_clears_the_attention_for_an_engine_that_refused_however_it_ends() {
+    let attention = Attention { reason: AttentionReason::EngineRefuses, since: NOW, message_id: None };
+    let asking = ConversationProcess { attention: Some(attention), ..process(vec![pending(1)]) };
+    assert_eq!(kept(asking.clone(), ended(1, 1, accepted())).1.attention, None);
+    assert_eq!(kept(asking, ended(1, 1, Err(SendError::Unavailable(cause("timed_out"))))).1.attention, None);
+}
+
+#[test]
 fn a_rejected_message_fails_with_the_provider_s_word_and_asks_for_a_person() {
     let waiting = ConversationProcess { status: ConversationStatus::AwaitingContact, ..process(vec![pending(1)]) };
     let (after, change) = kept(waiting, ended(1, 2, Err(SendError::Rejected(cause("mailbox_unknown")))));

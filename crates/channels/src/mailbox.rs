@@ -71,6 +71,7 @@ fn unquoted(name: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     fn read(text: &str) -> (Option<String>, String) {
         let mailbox = Mailbox::parse(text).unwrap_or_else(|flaw| panic!("{text:?} {flaw}"));
@@ -100,6 +101,17 @@ mod tests {
         ] {
             let mailbox = Mailbox::parse(text).unwrap();
             assert_eq!(Mailbox::parse(&mailbox.to_string()), Ok(mailbox), "{text}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn every_name_reads_back(name in r#"["\\<> aé]{0,8}"#) {
+            let mailbox = Mailbox {
+                name: DisplayName::parse(&name).unwrap(),
+                address: EmailAddress::parse("a@example.com").unwrap(),
+            };
+            prop_assert_eq!(Mailbox::parse(&mailbox.to_string()), Ok(mailbox));
         }
     }
 

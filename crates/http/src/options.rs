@@ -47,7 +47,7 @@ impl HttpOptions {
     ///
     /// # Errors
     /// `InvalidInput` if it is the public one and not loopback: metrics are nobody's business outside.
-    pub(crate) fn separate_admin(&self) -> io::Result<Option<SocketAddr>> {
+    pub fn separate_admin(&self) -> io::Result<Option<SocketAddr>> {
         match self.admin_bind {
             None if self.bind.ip().is_loopback() => Ok(None),
             None => Ok(Some(SocketAddr::from((Ipv4Addr::LOCALHOST, 9080)))),
@@ -85,6 +85,8 @@ mod tests {
 
     #[test]
     fn administration_on_a_public_address_that_is_not_loopback_is_refused() {
-        assert_eq!(at("0.0.0.0:8080", Some("0.0.0.0:8080")).unwrap_err().kind(), io::ErrorKind::InvalidInput);
+        for both in ["0.0.0.0:8080", "0.0.0.0:0"] {
+            assert_eq!(at(both, Some(both)).unwrap_err().kind(), io::ErrorKind::InvalidInput, "{both}");
+        }
     }
 }

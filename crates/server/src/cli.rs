@@ -89,7 +89,7 @@ pub(crate) struct TryArgs {
     /// The password is asked for, or read from OVERTURE_TRY_SMTP_PASSWORD.
     #[arg(long, value_name = "URL")]
     pub(crate) smtp: Option<String>,
-    /// The sender's address, if it is not the user name of --smtp.
+    /// The sender's address. Without it the user name of --smtp if that is an address, else the recipient.
     #[arg(long, value_name = "ADDRESS", requires = "smtp")]
     pub(crate) from: Option<String>,
 }

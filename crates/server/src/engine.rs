@@ -96,9 +96,7 @@ impl Engine {
     }
 
     fn embedded(ports: &Ports, settings: &Settings, background: &mut Background) -> Self {
-        let usual = EmbeddedOptions::default();
-        let concurrency = settings.engine.concurrency;
-        let options = EmbeddedOptions { concurrency, capacity: usual.capacity.max(2 * concurrency), ..usual };
+        let options = options(settings.engine.concurrency);
         let engine = EmbeddedEngine::new(run(ports), Arc::clone(&ports.wakeups), options);
         let delivery = Delivery { engine: EngineView::Embedded(Arc::clone(&engine)), relay: RelayHealth::new() };
         let starter: Arc<dyn WorkflowStarter> = Arc::<EmbeddedEngine>::clone(&engine);
@@ -143,6 +141,12 @@ impl Engine {
     }
 }
 
+/// As many as run at once may wait behind them.
+fn options(concurrency: usize) -> EmbeddedOptions {
+    let usual = EmbeddedOptions::default();
+    EmbeddedOptions { concurrency, capacity: usual.capacity.max(2 * concurrency), ..usual }
+}
+
 fn run(ports: &Ports) -> Arc<RunConversation> {
     Arc::new(RunConversation::new(
         Arc::clone(&ports.deliveries),
@@ -155,4 +159,36 @@ fn run(ports: &Ports) -> Arc<RunConversation> {
 fn relay(wakeups: RelayWakeups, delivery: &Delivery, background: &mut Background) {
     let Delivery { engine, relay } = delivery.clone();
     background.spawn(move |clock, stop| background::relay(wakeups, move || engine.room(), relay, clock, stop));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use overture_channels::SmtpOptions;
+
+    #[test]
+    fn the_engine_takes_at_least_twice_as_many_as_run_at_once() {
+        for (concurrency, capacity) in [(1, 2_048), (1_024, 2_048), (4_096, 8_192)] {
+            assert_eq!(options(concurrency).capacity, capacity);
+        }
+    }
+
+    #[test]
+    fn a_run_outlasts_the_longest_send() {
+        assert!(options(1).time_limit >= SmtpOptions::LONGEST_TIMEOUT + Duration::from_secs(60));
+    }
+
+    #[tokio::test]
+    async fn an_engine_without_room_is_ready_all_the_same_and_says_that_it_is_full() {
+        let folder = tempfile::tempdir().unwrap();
+        let environment = vec![("OVERTURE__DATA_DIR".to_owned(), folder.path().display().to_string())];
+        let settings = Settings::load(None, &environment).unwrap();
+        let database = crate::store::open_or_make(&settings).await.unwrap().database;
+        let ports = Ports::of(&database, &settings);
+        let full = EmbeddedOptions { capacity: 0, ..options(1) };
+        let view = EngineView::Embedded(EmbeddedEngine::new(run(&ports), Arc::clone(&ports.wakeups), full));
+        let (ready, detail) = view.state(1);
+        assert!(ready && detail.contains("is full"), "{detail}");
+        database.close().await;
+    }
 }

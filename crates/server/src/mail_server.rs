@@ -104,6 +104,8 @@ impl MailServer {
                 Some(format!("Name the user: --smtp {}.", quoted(&self.url("smtp", Some("USER"), ""))))
             }
             "authentication_unavailable" => Some("Leave the user name out of --smtp, or choose another port.".into()),
+            // It names the channel's own address: the recipient needs nothing of the kind.
+            "smtputf8_unsupported" => Some("Name a sender with plain letters before the @: --from ADDRESS.".into()),
             "connection_failed" | "name_unresolved" => Some("Check host and port in --smtp.".into()),
             _ => None,
         }
@@ -237,6 +239,7 @@ mod tests {
         let server = MailServer::parse("smtp://ann@mail.example.com").unwrap();
         assert_eq!(server.remedy("session_refused"), None);
         assert!(server.remedy("authentication_failed").unwrap().contains(PASSWORD));
+        assert!(server.remedy("smtputf8_unsupported").unwrap().contains("--from"));
     }
 
     #[test]

@@ -27,6 +27,7 @@ pub(crate) struct Store {
 /// # Errors
 /// What cannot be made, opened or migrated, with the remedy; a PostgreSQL database that is not of this version.
 pub(crate) async fn open_or_make(settings: &Settings) -> Result<Store, Failure> {
+    make_folders(settings)?;
     let store = open_as_it_is(settings).await?;
     let pending = status(&store.database).await?.pending;
     if pending.is_empty() {
@@ -52,6 +53,7 @@ pub(crate) async fn open_or_make(settings: &Settings) -> Result<Store, Failure> 
 /// # Errors
 /// What cannot be made, opened or migrated, with the remedy.
 pub(crate) async fn open_and_migrate(settings: &Settings) -> Result<Store, Failure> {
+    make_folders(settings)?;
     let store = open_as_it_is(settings).await?;
     let pending = status(&store.database).await?.pending;
     if pending.is_empty() { Ok(store) } else { migrate(store, pending).await }
@@ -75,21 +77,16 @@ pub(crate) async fn open(settings: &Settings) -> Result<Store, Failure> {
     open_or_make(settings).await
 }
 
-/// Opens the installation without migrating.
+/// Opens the installation without migrating, and makes no folder: for whoever only looks.
 ///
 /// # Errors
-/// What cannot be made or opened, with the remedy; a database of a newer version.
+/// What cannot be opened, with the remedy; a database of a newer version.
 pub(crate) async fn open_as_it_is(settings: &Settings) -> Result<Store, Failure> {
     let secret_key = match &settings.database {
         DatabaseKind::Sqlite(file) => {
-            make_folder(&settings.data_dir)?;
-            if let Some(folder) = file.parent().filter(|folder| !folder.as_os_str().is_empty()) {
-                make_folder(folder)?;
-            }
             must_be_sqlite(file)?;
             secret_key(settings, file)?
         }
-        // What the sandbox delivers makes its folder itself.
         DatabaseKind::Postgres(_) => {
             settings.secret_key.clone().ok_or_else(|| Failure::usage("secrets.key is missing"))?
         }
@@ -185,8 +182,19 @@ fn holds_something(file: &Path) -> bool {
     std::fs::metadata(file).is_ok_and(|metadata| metadata.len() > 0)
 }
 
+/// The folders that SQLite and the key need. With PostgreSQL nothing lies in the data folder but what the sandbox delivers
+/// and the key of `dev`, and these make it themselves.
+fn make_folders(settings: &Settings) -> Result<(), Failure> {
+    let DatabaseKind::Sqlite(file) = &settings.database else { return Ok(()) };
+    make_folder(&settings.data_dir)?;
+    file.parent().filter(|folder| !folder.as_os_str().is_empty()).map_or(Ok(()), make_folder)
+}
+
 /// Makes a folder that only this user can look into; one that is there stays as it is.
-fn make_folder(folder: &Path) -> Result<(), Failure> {
+///
+/// # Errors
+/// It cannot be made.
+pub(crate) fn make_folder(folder: &Path) -> Result<(), Failure> {
     if folder.is_dir() {
         return Ok(());
     }
@@ -223,6 +231,22 @@ mod tests {
         let told = open(&settings(&folder.path().join("data"))).await.err().unwrap().to_string();
         assert!(told.contains(&hint("init")), "{told}");
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
+    }
+
+    #[tokio::test]
+    async fn whoever_only_looks_makes_no_folder() {
+        let folder = tempfile::tempdir().unwrap();
+        open_or_make(&settings(folder.path())).await.unwrap().database.close().await;
+        let inside = |name: &str| folder.path().join(name).display().to_string();
+        let environment = [
+            ("OVERTURE__DATA_DIR", inside("other")),
+            ("OVERTURE__DATABASE__URL", inside("overture.db")),
+            ("OVERTURE__SECRETS__KEY", "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=".into()),
+        ]
+        .map(|(name, value)| (name.to_owned(), value));
+        let settings = Settings::load(None, &environment).unwrap();
+        open_as_it_is(&settings).await.unwrap().database.close().await;
+        assert!(!settings.data_dir.exists());
     }
 
     #[tokio::test]

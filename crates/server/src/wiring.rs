@@ -43,7 +43,8 @@ pub(crate) struct Ports {
 }
 
 impl Ports {
-    fn of(database: &Database, settings: &Settings) -> Self {
+    /// The adapters that these settings choose, on this database.
+    pub(crate) fn of(database: &Database, settings: &Settings) -> Self {
         let senders = Senders::new(SendersOptions {
             outbox: settings.outbox.clone(),
             allow_private: settings.allow_private,

@@ -9,13 +9,13 @@ use overture_domain::ports::{Cause, SendError};
 /// As much of a server's answer as is kept.
 const LONGEST_TEXT: usize = 500;
 
-/// Says what to do about a failure.
-pub(super) fn classify(failure: Failure, settings: &SmtpSettings) -> SendError {
+/// Says what to do about a failure of handing a message to `recipient`, the address in RCPT TO.
+pub(super) fn classify(failure: Failure, settings: &SmtpSettings, recipient: &str) -> SendError {
     let host = settings.host.as_str();
     let Failure { stage, fault } = failure;
     match fault {
         Fault::Reply { code, text } => answered(stage, Reply::new(code, &text), settings),
-        Fault::NotOffered => not_offered(stage, settings),
+        Fault::NotOffered => not_offered(stage, settings, recipient),
         Fault::Certificate(reason) => {
             SendError::Config(cause("tls_certificate", format!("The certificate of {host} does not hold: {reason}.")))
         }
@@ -51,16 +51,17 @@ fn unclear(host: &str, reason: &str) -> String {
     format!("{host} may or may not have taken the message: {reason}.")
 }
 
-fn not_offered(stage: Stage, settings: &SmtpSettings) -> SendError {
+fn not_offered(stage: Stage, settings: &SmtpSettings, recipient: &str) -> SendError {
     let host = settings.host.as_str();
     let ours = [("from", Some(&settings.from)), ("replyTo", settings.reply_to.as_ref())];
     let beyond_ascii = ours.iter().find(|(_, mailbox)| mailbox.is_some_and(|ours| ours.address.needs_smtputf8()));
     match (stage, beyond_ascii) {
-        (Stage::Mail, Some((field, _))) => {
+        // A recipient who needs it too is beyond that server whoever sends.
+        (Stage::Mail, Some((field, _))) if recipient.is_ascii() => {
             let text = format!("The channel's {field} has letters before the @ that {host} cannot take (no SMTPUTF8).");
             SendError::Config(cause("smtputf8_unsupported", text))
         }
-        (Stage::Mail, None) => {
+        (Stage::Mail, _) => {
             let text = format!("The address has letters before the @ that {host} cannot take (no SMTPUTF8).");
             SendError::Rejected(cause("smtputf8_unsupported", text))
         }

@@ -14,11 +14,11 @@
 //! | `Config` | `starttls_unavailable`, `starttls_refused` | not offered; answered 5xx |
 //! | `Config` | `tls_certificate`, `tls_failed` | the certificate does not hold; the handshake failed otherwise |
 //! | `Config` | `authentication_unavailable` | neither PLAIN nor LOGIN is offered |
-//! | `Config` | `smtputf8_unsupported` | `from` or `replyTo` has a local part beyond ASCII, and the server cannot |
+//! | `Config` | `smtputf8_unsupported` | only `from` or `replyTo` has a local part beyond ASCII, and the server cannot |
 //! | `Config` | `authentication_failed` | 5xx to AUTH, such as 535 5.7.8 |
 //! | `Config` | `authentication_required` | 530, 534, 535, 538 or 5.7.8, 5.7.9, 5.7.11 to MAIL, RCPT or DATA |
 //! | `Rejected` | `unusable_message` | no email address, no Message-ID |
-//! | `Rejected` | `smtputf8_unsupported` | a local part beyond ASCII, and the server cannot |
+//! | `Rejected` | `smtputf8_unsupported` | the recipient has a local part beyond ASCII, and the server cannot |
 //! | `Rejected` | `sender_rejected` | 5xx to MAIL |
 //! | `Rejected` | `recipient_unknown` | 5.1.1, 5.1.2, 5.1.3, 5.1.6, 5.1.10, 5.2.1: the address is bad |
 //! | `Rejected` | `mailbox_full` | 5.2.2: the address is good. A server that wants to be asked again says 4.2.2; one that says 5.2.2 has decided (RFC 3463), and the agent learns it now and not in a day |
@@ -265,7 +265,7 @@ impl SmtpSender {
         let errand = Errand { channel, settings: &settings, addresses: &addresses, email: &email, limits };
         match self.deliver(&errand).await {
             Ok(()) => Ok(Accepted { provider_message_id: outgoing.wire_message_id.clone() }),
-            Err(failure) => Err(classify(failure, &settings)),
+            Err(failure) => Err(classify(failure, &settings, &email.recipient)),
         }
     }
 }

@@ -296,7 +296,7 @@ async fn a_failed_store_is_500_with_a_constant_text() {
 #[tokio::test]
 async fn a_panic_is_the_same_500_and_the_server_goes_on() {
     let desk = Desk::open().await;
-    desk.conversations.trouble_next(Trouble::Panics);
+    desk.conversations.trouble_next(Trouble::Panics("the test says so"));
     let answer = desk.answer_of(&desk.body()).await;
     assert_eq!(answer.gist(), (500, "internal".into(), None));
     assert!(!answer.text.contains("the test says so"));

@@ -48,6 +48,17 @@ async fn a_failure_is_logged_once_with_its_cause_and_the_request_id_and_nothing_
 }
 
 #[tokio::test]
+async fn what_a_panic_said_is_not_logged() {
+    LazyLock::force(&LOG);
+    let desk = Desk::open().await;
+    desk.conversations.trouble_next(Trouble::Panics("Dear Jan of jan.mueller@acme-customer.de"));
+    assert_eq!(with_id(desk.post(&desk.body()), "logged-panic").answer().await.status, 500);
+    let lines = lines_of("logged-panic");
+    assert!(lines.iter().any(|line| line.contains("\"ERROR\"") && line.contains("panicked")), "{lines:#?}");
+    nothing_personal(&desk, &lines);
+}
+
+#[tokio::test]
 async fn an_accepted_and_a_refused_request_say_nothing_personal_at_the_finest_level() {
     LazyLock::force(&LOG);
     let desk = Desk::open().await;

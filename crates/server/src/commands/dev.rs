@@ -72,6 +72,8 @@ async fn kept_key(database: &Database, demo: &Demo, folder: &Path) -> Result<Sec
 }
 
 fn keep(folder: &Path, key: &Secret) -> Result<(), Failure> {
+    // With PostgreSQL nobody has made it.
+    store::make_folder(folder)?;
     write_whole(folder, KEY_FILE, &format!("{}\n", key.expose()), IfThere::Replace)
         .map_err(|error| Failure::io("The key cannot be kept", &folder.join(KEY_FILE), &error))
 }
@@ -112,11 +114,12 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let database = database(folder.path()).await;
         let first = Maker::on(&database).demo(false).await.unwrap();
-        let key = kept_key(&database, &first, folder.path()).await.unwrap();
-        assert_eq!(std::fs::metadata(folder.path().join(KEY_FILE)).unwrap().permissions().mode() & 0o777, 0o600);
+        let data = folder.path().join("not made yet");
+        let key = kept_key(&database, &first, &data).await.unwrap();
+        assert_eq!(std::fs::metadata(data.join(KEY_FILE)).unwrap().permissions().mode() & 0o777, 0o600);
         let second = Maker::on(&database).demo(false).await.unwrap();
         assert!(second.api_key.is_none());
-        assert!(kept_key(&database, &second, folder.path()).await.unwrap() == key);
+        assert!(kept_key(&database, &second, &data).await.unwrap() == key);
         assert_eq!(database.tenants().await.unwrap().len(), 1);
     }
 

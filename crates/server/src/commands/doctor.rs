@@ -183,21 +183,24 @@ fn address(settings: &Settings) -> Check {
 fn files(settings: &Settings) -> Vec<Check> {
     let folder = &settings.data_dir;
     let mut checks = Vec::new();
-    match tempfile::Builder::new().prefix(".doctor").tempfile_in(folder) {
-        Ok(_) => checks.push(ok("data folder", format!("{} can be written", folder.display()))),
-        Err(_) if !folder.exists() => {
-            checks.push(warn(
-                "data folder",
-                format!("{} does not exist yet", folder.display()),
-                format!("{} makes it.", hint("init")),
-            ));
+    let missing = format!("{} does not exist yet", folder.display());
+    let unwritable = |error| format!("{} cannot be written: {error}", folder.display());
+    let remedy = "Give this user the right to it, or set OVERTURE__DATA_DIR.";
+    let tried = tempfile::Builder::new().prefix(".doctor").tempfile_in(folder);
+    checks.push(match (tried, &settings.database) {
+        (Ok(_), _) => ok("data folder", format!("{} can be written", folder.display())),
+        (Err(_), DatabaseKind::Sqlite(_)) if !folder.exists() => {
+            warn("data folder", missing, format!("{} makes it.", hint("init")))
         }
-        Err(error) => checks.push(fail(
-            "data folder",
-            format!("{} cannot be written: {error}", folder.display()),
-            "Give this user the right to it, or set OVERTURE__DATA_DIR.",
-        )),
-    }
+        (Err(error), DatabaseKind::Sqlite(_)) => fail("data folder", unwritable(error), remedy),
+        // Beside PostgreSQL only the sandbox needs it.
+        (Err(_), DatabaseKind::Postgres(_)) if !folder.exists() => {
+            ok("data folder", format!("{missing}; the sandbox makes it with its first message"))
+        }
+        (Err(error), DatabaseKind::Postgres(_)) => {
+            warn("data folder", unwritable(error), format!("Sandbox channels deliver nothing. {remedy}"))
+        }
+    });
     let key = folder.join("secrets.key");
     checks.extend(others_can_read(&key).then(|| {
         warn("secrets key", format!("others can read {}", key.display()), format!("chmod 600 {}", key.display()))

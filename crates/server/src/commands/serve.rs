@@ -13,7 +13,7 @@ use crate::wiring::{Adapters, Running};
 use anyhow::Context as _;
 use overture_database::Database;
 use overture_domain::ports::{ApiKeyRepo, Clock, TenantRepo};
-use overture_http::{Application, HttpOptions, Serving};
+use overture_http::{Application, Serving};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use serde_json::json;
 use std::io;
@@ -93,14 +93,7 @@ impl Served {
             metrics: Arc::new(move || metrics.render()),
             runtime: tokio::runtime::Handle::current(),
         };
-        let options = HttpOptions {
-            admin_bind: settings.http.admin_bind,
-            workers: settings.http.workers,
-            body_limit: settings.http.body_limit,
-            idempotency_wait: settings.http.idempotency_wait,
-            ..HttpOptions::at(settings.http.bind)
-        };
-        match overture_http::serve(&options, application) {
+        match overture_http::serve(&settings.http.options(), application) {
             Ok(serving) => {
                 let served = Self { running, serving };
                 let adapters = Adapters::of(settings);

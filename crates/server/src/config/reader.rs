@@ -61,7 +61,7 @@ impl Reader<'_> {
         let parse = |text: &str| {
             let within = DeliverWithin::parse(text).map_err(|flaw| flaw.reason)?;
             let duration = Duration::from_millis(within.as_millis().unsigned_abs());
-            if duration <= most { Ok(duration) } else { Err("is longer than that".to_owned()) }
+            if duration <= most { Ok(duration) } else { Err("is too long".to_owned()) }
         };
         self.parsed(name, parse).unwrap_or(most)
     }

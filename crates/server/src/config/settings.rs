@@ -9,6 +9,7 @@ use super::temporal::TemporalSettings;
 use crate::secret_key::SecretKey;
 use overture_channels::{SmtpOptions, TrustedCertificates};
 use overture_domain::use_cases::DeliverWithinDefaults;
+use overture_http::HttpOptions;
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -57,6 +58,19 @@ pub(crate) struct HttpSettings {
     pub(crate) body_limit: usize,
     pub(crate) workers: usize,
     pub(crate) idempotency_wait: Duration,
+}
+
+impl HttpSettings {
+    /// The same for the adapter, which decides where metrics listen.
+    pub(crate) fn options(&self) -> HttpOptions {
+        HttpOptions {
+            admin_bind: self.admin_bind,
+            workers: self.workers,
+            body_limit: self.body_limit,
+            idempotency_wait: self.idempotency_wait,
+            ..HttpOptions::at(self.bind)
+        }
+    }
 }
 
 /// What runs conversations.
@@ -208,7 +222,7 @@ impl Settings {
             ));
         }
         problems.extend(self.temporal.validate());
-        if self.http.admin_bind == Some(self.http.bind) && !self.http.bind.ip().is_loopback() {
+        if self.http.options().separate_admin().is_err() {
             problems.push(ConfigProblem::together(
                 "http.admin_bind",
                 format!("http.admin_bind and http.bind are both {}, so that metrics would be open to whoever reaches the API.", self.http.bind),

@@ -83,6 +83,15 @@ fn a_wrong_value_is_told_with_key_source_value_and_what_is_allowed() {
 }
 
 #[test]
+fn one_message_may_take_ten_minutes_at_its_mail_server_and_not_a_moment_more() {
+    let longest = load(&[("OVERTURE__SMTP__TIMEOUT", "PT10M")]).unwrap().smtp_timeout;
+    assert_eq!(longest, SmtpOptions::LONGEST_TIMEOUT);
+    for text in ["PT10M0.001S", "P7D"] {
+        assert!(refused("OVERTURE__SMTP__TIMEOUT", text).contains("is too long. Allowed: "));
+    }
+}
+
+#[test]
 fn a_wrong_secret_is_never_repeated() {
     for value in ["hunter2", "AAECAwQFBgcICQoLDA0ODw==", "!!!"] {
         let told = refused("OVERTURE__SECRETS__KEY", value);

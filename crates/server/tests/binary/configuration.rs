@@ -32,6 +32,11 @@ fn production_toml_chooses_postgres_and_temporal_and_waits_for_its_migration() {
     let config = format!("{CONFIG}/production.toml");
     let (code, told) = installation.refusal(&["serve", "--config", &config]);
     assert!(code == 1 && told.contains("m0001_first is pending") && told.contains("migrate"), "{code}: {told}");
+    let doctor = installation.run(&["doctor", "--config", &config]);
+    let told = text(&doctor.stdout);
+    let pending = told.lines().find(|line| line.contains("pending")).expect(&told);
+    assert!(pending.starts_with("fail  database:") && !pending.contains("serve"), "{pending}");
+    assert_eq!(doctor.status.code(), Some(1));
 
     assert_eq!(
         installation.json(&["migrate", "--dry-run", "--config", &config]),
@@ -50,6 +55,12 @@ fn production_toml_chooses_postgres_and_temporal_and_waits_for_its_migration() {
     let (status, out, log) = serving.stop();
     assert!(status.success(), "{log}");
     assert_eq!(out, "");
+    let told = text(&installation.run(&["doctor", "--config", &config]).stdout);
+    assert!(
+        told.lines().any(|line| line.starts_with("ok    data folder:") && line.contains("the sandbox makes it")),
+        "{told}"
+    );
+    assert!(!installation.path("data").exists());
     drop(server);
 }
 
@@ -205,4 +216,27 @@ fn doctor_finds_a_mail_server_that_is_not_there() {
     assert_eq!(output.status.code(), Some(1));
     let told = text(&output.stdout);
     assert!(told.lines().any(|line| line.starts_with("fail") && line.contains(&port.to_string())), "{told}");
+}
+
+#[test]
+fn doctor_blames_the_secrets_key_only_for_secrets_that_do_not_open() {
+    const BREAK: &str = "import sqlite3; database = sqlite3.connect('data/overture.db'); \
+                         database.execute(\"UPDATE channels SET settings = '[' WHERE name = 'Mail'\"); database.commit()";
+    let installation = Installation::new();
+    installation.json(&["init"]);
+    let workspace = installation.json(&["workspace", "list"])["items"][0]["id"].as_str().unwrap().to_owned();
+    let settings = json!({ "host": "127.0.0.1", "username": "u", "password": "hunter2", "from": "a@example.com" });
+    let add = ["channel", "add", "--workspace", &workspace, "--type", "email", "--transport", "smtp", "--name", "Mail"];
+    installation.json(&[&add[..], &["--config", &settings.to_string()]].concat());
+    let told = || {
+        let told = text(&installation.run(&["doctor"]).stdout);
+        told.lines().find(|line| line.starts_with("fail  channel: Mail ")).expect(&told).to_owned()
+    };
+    let (file, other) = (installation.path("data/secrets.key"), "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=");
+    let key = std::fs::read(&file).unwrap();
+    std::fs::write(&file, other).unwrap();
+    assert!(told().contains("cannot be read with this secrets key"), "{}", told());
+    std::fs::write(&file, key).unwrap();
+    assert!(installation.python(BREAK, &[]).status.success());
+    assert!(told().contains("does not parse in column settings") && !told().contains("key"), "{}", told());
 }

@@ -28,7 +28,7 @@ fn settings() -> SmtpSettings {
 }
 
 fn classified(stage: Stage, fault: Fault) -> SendError {
-    classify(Failure { stage, fault }, &settings())
+    classify(Failure { stage, fault }, &settings(), "jan@example.com")
 }
 
 fn reply(stage: Stage, code: u16, text: &str) -> SendError {
@@ -105,12 +105,23 @@ fn a_final_answer_is_certain_and_named_by_its_stage() {
 
 #[test]
 fn what_is_not_offered_is_named() {
-    for (stage, expected) in [
-        (Stage::Tls, ("config", "starttls_unavailable")),
-        (Stage::Auth, ("config", "authentication_unavailable")),
-        (Stage::Mail, ("rejected", "smtputf8_unsupported")),
-    ] {
+    for (stage, expected) in
+        [(Stage::Tls, ("config", "starttls_unavailable")), (Stage::Auth, ("config", "authentication_unavailable"))]
+    {
         assert_eq!(verdict(&classified(stage, Fault::NotOffered)), expected);
+    }
+}
+
+#[test]
+fn a_letter_beyond_ascii_is_the_channels_fault_only_where_the_recipient_has_none() {
+    let ours = SmtpSettings { from: Mailbox::parse("jürgen@example.com").unwrap(), ..settings() };
+    for (settings, recipient, expected) in [
+        (settings(), "jörg@example.com", "rejected"),
+        (ours.clone(), "jan@example.com", "config"),
+        (ours, "jörg@example.com", "rejected"),
+    ] {
+        let error = classify(Failure { stage: Stage::Mail, fault: Fault::NotOffered }, &settings, recipient);
+        assert_eq!(verdict(&error), (expected, "smtputf8_unsupported"), "{recipient}");
     }
 }
 
@@ -150,6 +161,7 @@ fn what_a_channels_owner_reads_names_nobody() {
             credentials: SmtpSettings::read(&stored("relay7")).and_then(|settings| settings.credentials),
             ..settings()
         },
+        "jan@example.com",
     );
     let SendError::Config(cause) = error else { panic!("not config") };
     assert_eq!(cause.text, "smtp.example.com refused the user name or password: 535 5.7.8 *** *** password wrong");

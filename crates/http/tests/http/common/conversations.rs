@@ -18,8 +18,8 @@ pub(crate) enum Trouble {
     Held,
     /// It fails so and writes nothing.
     Fails(StoreError),
-    /// It panics.
-    Panics,
+    /// It panics with these words.
+    Panics(&'static str),
 }
 
 /// A store that can be held and broken.
@@ -70,7 +70,7 @@ impl ConversationRepo for Conversations {
         match trouble {
             None => {}
             Some(Trouble::Fails(error)) => return Err(error.into()),
-            Some(Trouble::Panics) => panic!("the test says so"),
+            Some(Trouble::Panics(words)) => panic!("{words}"),
             Some(Trouble::Held) => {
                 self.arrived.add_permits(1);
                 self.released.acquire().await.unwrap().forget();

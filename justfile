@@ -33,6 +33,11 @@ bench *ARGS:
     cargo build --release --manifest-path bench/Cargo.toml --target-dir target
     target/release/overture-bench {{ARGS}}
 
+# PostgreSQL, Temporal with its web page, an API and a worker, thrown away at the end; prints the addresses.
+up:
+    cargo build -p overture
+    cargo run -p overture-tests --bin up
+
 # The same tests with large numbers: `just soak crashes`, `just soak drain`.
 soak *ARGS:
     cargo build -p overture

@@ -47,6 +47,18 @@ pub struct Held {
     pub copies: usize,
 }
 
+/// An installation whose processes use this database and this Temporal.
+#[must_use]
+pub fn production(installation: Installation, database: &str, temporal: &str) -> Installation {
+    installation
+        .with("OVERTURE__DATABASE__URL", database)
+        .with("OVERTURE__SECRETS__KEY", SECRETS_KEY)
+        .with("OVERTURE__ENGINE__KIND", "temporal")
+        .with("OVERTURE__ENGINE__IN_SERVE", "false")
+        .with("OVERTURE__TEMPORAL__ADDRESS", temporal)
+        .with("OVERTURE__EGRESS__ALLOW_PRIVATE", "true")
+}
+
 impl Production {
     /// On the database server that all tests of this program share.
     ///
@@ -62,13 +74,7 @@ impl Production {
     /// A server is not to be had, or does not do.
     pub async fn on(database: &str) -> Result<Self> {
         let temporal = TemporalServer::start(&[]).await?;
-        let installation = Installation::new()?
-            .with("OVERTURE__DATABASE__URL", database)
-            .with("OVERTURE__SECRETS__KEY", SECRETS_KEY)
-            .with("OVERTURE__ENGINE__KIND", "temporal")
-            .with("OVERTURE__ENGINE__IN_SERVE", "false")
-            .with("OVERTURE__TEMPORAL__ADDRESS", &temporal.address)
-            .with("OVERTURE__EGRESS__ALLOW_PRIVATE", "true");
+        let installation = production(Installation::new()?, database, &temporal.address);
         installation.ask(&["migrate"])?;
         let demo = installation.init()?;
         let mail_server = MailServer::start().await?;

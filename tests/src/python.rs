@@ -10,7 +10,7 @@ use std::process::Command;
 use std::sync::OnceLock;
 
 /// What pip installs, each at one version.
-const PACKAGES: [&str; 3] = ["aiosmtpd==1.4.6", "openapi-spec-validator==0.9.0", "pg8000==1.31.6"];
+const PACKAGES: [&str; 4] = ["aiosmtpd==1.4.6", "openapi-spec-validator==0.9.0", "pg8000==1.31.6", "pyyaml==6.0.3"];
 
 /// The Python that has the packages. The first call installs them; calls of other processes wait.
 ///

@@ -107,7 +107,7 @@ fn pause_after(relayed: Relayed, limit: u32) -> Duration {
     relayed.next_due_in.unwrap_or(POLL).clamp(Duration::from_millis(5), POLL)
 }
 
-/// Deletes what has outlived its purpose, every hour.
+/// Deletes what has outlived its purpose and wakes what was forgotten, every hour.
 pub(crate) async fn sweep(sweep: Sweep, clock: Arc<dyn Clock>, mut stop: Stop) {
     let mut health = Health::new("what has outlived its time is not deleted");
     let mut wait = FIRST_SWEEP_AFTER;
@@ -116,6 +116,12 @@ pub(crate) async fn sweep(sweep: Sweep, clock: Arc<dyn Clock>, mut stop: Stop) {
             Ok(swept) => {
                 health.works();
                 tracing::debug!(idempotency_records = swept.idempotency_records, "swept");
+                if swept.forgotten > 0 {
+                    tracing::warn!(
+                        conversations = swept.forgotten,
+                        "nothing had come of these for long, and the engine knew nothing of them; they are woken"
+                    );
+                }
                 SWEEP_EVERY
             }
             Err(error) => health.fails(&error).max(FIRST_SWEEP_AFTER),
@@ -228,6 +234,9 @@ mod tests {
         }
         async fn refuse(&self, _: &StartOrder, _: Duration) -> Result<(), StoreError> {
             Ok(())
+        }
+        async fn wake_forgotten(&self, _: Duration, _: u32) -> Result<u32, StoreError> {
+            Ok(0)
         }
     }
 

@@ -165,6 +165,9 @@ impl WakeupQueue for Crashing<dyn WakeupQueue> {
     async fn refuse(&self, order: &StartOrder, after: Duration) -> Result<(), StoreError> {
         self.inner.refuse(order, after).await
     }
+    async fn wake_forgotten(&self, overdue: Duration, most: u32) -> Result<u32, StoreError> {
+        self.inner.wake_forgotten(overdue, most).await
+    }
 }
 
 #[cfg(test)]

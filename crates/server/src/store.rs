@@ -240,7 +240,7 @@ mod tests {
         let inside = |name: &str| folder.path().join(name).display().to_string();
         let environment = [
             ("OVERTURE__DATA_DIR", inside("other")),
-            ("OVERTURE__DATABASE__URL", inside("overture.db")),
+            ("OVERTURE__DATABASE__URL", format!("sqlite:{}", inside("overture.db"))),
             ("OVERTURE__SECRETS__KEY", "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=".into()),
         ]
         .map(|(name, value)| (name.to_owned(), value));

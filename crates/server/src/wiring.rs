@@ -114,7 +114,9 @@ impl Running {
         let ports = Ports::of(&database, settings).with_crash_point()?;
         let mut background = Background::new(Arc::clone(&ports.clock));
         let engine = Engine::start(&ports, settings, &mut background, delivers)?;
-        background.spawn(|clock, stop| background::sweep(Sweep::new(Arc::clone(&ports.retention)), clock, stop));
+        background.spawn(|clock, stop| {
+            background::sweep(Sweep::new(Arc::clone(&ports.retention), Arc::clone(&ports.wakeups)), clock, stop)
+        });
         background.spawn(|clock, stop| background::fold_metrics(metrics, clock, stop));
         warm_up();
         let compose = ComposeOutbound::new(

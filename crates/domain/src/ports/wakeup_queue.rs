@@ -66,4 +66,11 @@ pub trait WakeupQueue: Send + Sync {
     /// # Errors
     /// Any `StoreError` of a write.
     async fn refuse(&self, order: &StartOrder, after: Duration) -> Result<(), StoreError>;
+
+    /// Wakes at most `most` conversations that no wakeup stands for although something of theirs has been due for longer
+    /// than `overdue` on a channel that works: an engine forgot them. Says how many there were.
+    ///
+    /// # Errors
+    /// Any `StoreError` of a write.
+    async fn wake_forgotten(&self, overdue: Duration, most: u32) -> Result<u32, StoreError>;
 }

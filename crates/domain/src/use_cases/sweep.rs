@@ -1,35 +1,47 @@
-//! Deletes what has outlived its purpose.
+//! Deletes what has outlived its purpose, and wakes what was forgotten.
 
-use crate::ports::{RetentionRepo, StoreError};
+use crate::ports::{RetentionRepo, StoreError, WakeupQueue};
 use std::sync::Arc;
+use std::time::Duration;
 
 /// How many rows one transaction deletes at most, so that nobody waits long behind it.
 const BATCH: u32 = 1_000;
 
-/// Deletes what has outlived its purpose: idempotency records after their 24 hours. Runs hourly, in any process.
+/// An engine that has done nothing for so long about what is due has forgotten it, or is far behind: then a wake too many
+/// does no harm.
+const FORGOTTEN_AFTER: Duration = Duration::from_secs(10 * 60);
+/// How many are woken in one sweep at most; the next takes more.
+const MOST_WOKEN: u32 = 10_000;
+
+/// Deletes what has outlived its purpose (idempotency records after their 24 hours) and wakes conversations that no engine
+/// knows of any more although something of theirs is due. Runs hourly, in any process.
 pub struct Sweep {
     retention: Arc<dyn RetentionRepo>,
+    wakeups: Arc<dyn WakeupQueue>,
 }
 
-/// What one sweep deleted.
+/// What one sweep did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Swept {
     /// Idempotency records.
     pub idempotency_records: u64,
+    /// Conversations that were woken because an engine had forgotten them.
+    pub forgotten: u32,
 }
 
 impl Sweep {
-    /// From the port it needs.
-    pub fn new(retention: Arc<dyn RetentionRepo>) -> Self {
-        Self { retention }
+    /// From the ports it needs.
+    pub fn new(retention: Arc<dyn RetentionRepo>, wakeups: Arc<dyn WakeupQueue>) -> Self {
+        Self { retention, wakeups }
     }
 
-    /// Deletes, batch after batch, until nothing is left to delete.
+    /// Wakes what was forgotten, and deletes, batch after batch, until nothing is left to delete.
     ///
     /// # Errors
     /// Any `StoreError` of a write; what earlier batches deleted stays deleted.
     pub async fn execute(&self) -> Result<Swept, StoreError> {
-        let mut swept = Swept::default();
+        let forgotten = self.wakeups.wake_forgotten(FORGOTTEN_AFTER, MOST_WOKEN).await?;
+        let mut swept = Swept { forgotten, ..Swept::default() };
         loop {
             let deleted = self.retention.sweep_idempotency_records(BATCH).await?;
             swept.idempotency_records += u64::from(deleted);
@@ -43,7 +55,7 @@ impl Sweep {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ports::MockRetentionRepo;
+    use crate::ports::{MockRetentionRepo, MockWakeupQueue};
     use std::sync::atomic::{AtomicU32, Ordering};
 
     #[tokio::test]
@@ -55,6 +67,10 @@ mod tests {
             left.fetch_sub(deleted, Ordering::Relaxed);
             Ok(deleted)
         });
-        assert_eq!(Sweep::new(Arc::new(retention)).execute().await.unwrap().idempotency_records, 2_500);
+        let mut wakeups = MockWakeupQueue::new();
+        let asked = |overdue: &Duration, most: &u32| (*overdue, *most) == (FORGOTTEN_AFTER, MOST_WOKEN);
+        wakeups.expect_wake_forgotten().withf(asked).times(1).returning(|_, _| Ok(3));
+        let swept = Sweep::new(Arc::new(retention), Arc::new(wakeups)).execute().await.unwrap();
+        assert_eq!(swept, Swept { idempotency_records: 2_500, forgotten: 3 });
     }
 }

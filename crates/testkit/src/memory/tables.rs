@@ -1,7 +1,8 @@
 //! The rows. Maps by id, so that ids made in order are read in order.
 
 use overture_domain::entities::{
-    Address, ApiKey, Attempt, Channel, ChannelSettings, Contact, Conversation, Direction, KeyDigest, Message, Recipient,
+    Address, ApiKey, Attempt, Channel, ChannelSettings, ChannelState, Contact, Conversation, Direction, KeyDigest,
+    Message, Recipient,
 };
 use overture_domain::ids::{ApiKeyId, ChannelId, ContactId, ConversationId, MessageId, TenantId, WorkspaceId};
 use overture_domain::ports::{AttemptChange, EarlierRequest, KeyedHash, Tenant, Workspace};
@@ -32,6 +33,13 @@ pub(super) struct ChannelRow {
     pub(super) settings: ChannelSettings,
     /// When a message may probe it, while it is in `error`.
     pub(super) probe_at: Timestamp,
+}
+
+impl ChannelRow {
+    /// Whether nothing keeps its messages waiting.
+    pub(super) fn is_open(&self) -> bool {
+        self.channel.enabled && self.channel.state == ChannelState::Active
+    }
 }
 
 #[derive(Debug)]

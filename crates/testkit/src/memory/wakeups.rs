@@ -1,12 +1,13 @@
 //! `WakeupQueue`: the outbox of wakes.
 
 use super::MemoryStore;
-use super::tables::{Tables, WakeupRow};
+use super::tables::{ChannelRow, Tables, WakeupRow};
 use async_trait::async_trait;
 use overture_domain::entities::{Attention, AttentionReason};
 use overture_domain::ids::{ConversationId, WorkspaceId};
 use overture_domain::ports::{Claimed, StartOrder, StoreError, WakeupQueue};
 use overture_domain::time::Timestamp;
+use std::collections::HashMap;
 use std::time::Duration;
 
 /// A wakeup that nobody holds.
@@ -68,6 +69,25 @@ impl WakeupQueue for MemoryStore {
                 row.conversation.updated_at = now;
                 row.conversation.version = row.conversation.version.next();
             }
+        })
+    }
+
+    async fn wake_forgotten(&self, overdue: Duration, most: u32) -> Result<u32, StoreError> {
+        self.transact(|tables, now| {
+            let forgotten: HashMap<_, _> = tables
+                .messages
+                .values()
+                .filter(|row| row.is_pending() && row.next_attempt_at.max(row.lease_until).plus(overdue) <= now)
+                .filter(|row| !tables.wakeups.contains_key(&row.message.conversation_id))
+                .filter_map(|row| tables.conversations.get(&row.message.conversation_id))
+                .map(|row| (row.conversation.id, (row.conversation.workspace_id, row.conversation.channel_id)))
+                .filter(|(_, (_, channel))| tables.channels.get(channel).is_some_and(ChannelRow::is_open))
+                .take(most as usize)
+                .collect();
+            for (conversation, (workspace, _)) in &forgotten {
+                tables.wake(*conversation, *workspace, now);
+            }
+            u32::try_from(forgotten.len()).unwrap_or(most)
         })
     }
 }

@@ -225,6 +225,7 @@ macro_rules! store_contract {
                     a_rest_ends_at_once_if_a_newer_wake_came
                     a_wakeup_that_could_not_be_started_comes_again_with_its_tries_counted
                     a_wakeup_that_is_refused_marks_its_conversation_and_comes_again
+                    what_is_due_and_stands_in_no_wakeup_is_woken
                     the_oldest_due_wakeup_is_claimed_first
                     no_more_than_the_limit_is_claimed
                     it_is_said_when_the_next_wakeup_is_due

@@ -122,6 +122,32 @@ pub async fn a_wakeup_that_is_refused_marks_its_conversation_and_comes_again(sta
     assert_eq!(still, Some(attention), "since when stays");
 }
 
+/// Its workflow was ended by hand, say. Whoever waits for a time, a channel or a wakeup was not forgotten.
+pub async fn what_is_due_and_stands_in_no_wakeup_is_woken(stage: &Stage) {
+    let forgotten = stage.opened_and_due().await;
+    let order = stage.claim_of(forgotten.conversation_id, HOUR).await;
+    stage.ports.wakeups.settle(&order).await.expect("settle");
+    let done = stage.opened_and_due().await;
+    stage.attempt(done.message_id, HOUR).await;
+    stage.apply(&stage.sent(&done, 1).await).await;
+    let order = stage.claim_of(done.conversation_id, HOUR).await;
+    stage.ports.wakeups.settle(&order).await.expect("settle");
+    let put_off = stage.opened_and_due().await;
+    stage.attempt(put_off.message_id, HOUR).await;
+    stage.apply(&stage.try_again(&put_off, 1, HOUR).await).await;
+    let order = stage.claim_of(put_off.conversation_id, HOUR).await;
+    stage.ports.wakeups.settle(&order).await.expect("settle");
+
+    assert_eq!(stage.ports.wakeups.wake_forgotten(HOUR, 10).await.expect("wake_forgotten"), 0, "nothing is that late");
+    assert_eq!(stage.ports.wakeups.wake_forgotten(Duration::ZERO, 10).await.expect("wake_forgotten"), 1);
+    let woken = stage.claim_of(forgotten.conversation_id, HOUR).await;
+    assert_eq!((woken.workspace_id, woken.tries), (stage.home.workspace, 0));
+    assert_eq!(stage.ports.wakeups.wake_forgotten(Duration::ZERO, 10).await.expect("wake_forgotten"), 0, "it has one");
+    for other in [&done, &put_off] {
+        assert!(!stage.is_claimable(other.conversation_id).await);
+    }
+}
+
 /// By when they are due, not by when they were made.
 pub async fn the_oldest_due_wakeup_is_claimed_first(stage: &Stage) {
     let [a, b, c] = [claimed(stage).await, claimed(stage).await, claimed(stage).await];

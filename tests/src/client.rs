@@ -61,6 +61,8 @@ impl Client {
     /// # Errors
     /// There can be no client.
     pub fn new(url: &str, key: &str) -> Result<Self> {
+        // Only the first of several clients can.
+        let _ = rustls::crypto::ring::default_provider().install_default();
         let http = reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(60)).build()?;
         Ok(Self { http, url: url.to_owned(), key: key.to_owned() })
     }

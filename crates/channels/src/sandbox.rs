@@ -74,6 +74,7 @@ impl MessageSender for SandboxSender {
         match written.map_err(io::Error::other).and_then(|written| written) {
             Ok(()) => Ok(Accepted {
                 provider_message_id: outgoing.wire_message_id.clone().or_else(|| Some(outgoing.message_id.to_string())),
+                recipient_alias: None,
             }),
             Err(error) => {
                 let text = format!("The sandbox could not write into {}: {error}.", self.outbox.display());

@@ -5,8 +5,11 @@
 //! provider said is returned to be stored, never logged.
 
 use crate::egress::EgressGuard;
+use crate::provider_http::ProviderHttp;
 use crate::sandbox::SandboxSender;
 use crate::smtp::{SmtpOptions, SmtpSender, TrustedCertificates};
+use crate::twilio::{TwilioOptions, TwilioSender};
+use crate::whatsapp::{WhatsAppOptions, WhatsAppSender};
 use async_trait::async_trait;
 use overture_domain::entities::{ChannelConnection, Transport};
 use overture_domain::ports::{Accepted, MessageSender, Outgoing, SendError};
@@ -24,6 +27,10 @@ pub struct SendersOptions {
     pub smtp_timeout: Duration,
     /// What mail servers may show beside certificates of the usual authorities.
     pub smtp_trusted: TrustedCertificates,
+    /// Where Twilio is.
+    pub twilio: TwilioOptions,
+    /// Where the WhatsApp Cloud API is.
+    pub whatsapp: WhatsAppOptions,
 }
 
 impl Default for SendersOptions {
@@ -33,6 +40,8 @@ impl Default for SendersOptions {
             allow_private: false,
             smtp_timeout: SmtpOptions::DEFAULT_TIMEOUT,
             smtp_trusted: TrustedCertificates::default(),
+            twilio: TwilioOptions::default(),
+            whatsapp: WhatsAppOptions::default(),
         }
     }
 }
@@ -41,12 +50,15 @@ impl Default for SendersOptions {
 pub struct Senders {
     smtp: SmtpSender,
     sandbox: SandboxSender,
+    twilio: TwilioSender,
+    whatsapp: WhatsAppSender,
 }
 
 impl Senders {
     /// All senders with these options. Nothing is connected and no folder is made before the first message.
     pub fn new(options: SendersOptions) -> Self {
         let guard = EgressGuard::new(options.allow_private);
+        let http = ProviderHttp::new(guard);
         Self {
             smtp: SmtpSender::new(SmtpOptions {
                 timeout: options.smtp_timeout,
@@ -54,6 +66,8 @@ impl Senders {
                 ..SmtpOptions::new(guard)
             }),
             sandbox: SandboxSender::new(options.outbox),
+            twilio: TwilioSender::new(http.clone(), options.twilio),
+            whatsapp: WhatsAppSender::new(http, options.whatsapp),
         }
     }
 }
@@ -65,6 +79,8 @@ impl MessageSender for Senders {
         let result = match connection.transport {
             Transport::Smtp => self.smtp.send(connection, outgoing).await,
             Transport::Sandbox => self.sandbox.send(connection, outgoing).await,
+            Transport::Twilio => self.twilio.send(connection, outgoing).await,
+            Transport::WhatsAppCloud => self.whatsapp.send(connection, outgoing).await,
         };
         let transport = connection.transport.as_str();
         let (outcome, code) = outcome(&result);

@@ -172,6 +172,7 @@ fn outgoing(row: &Row<'_>, message_id: MessageId, time_left: Duration) -> Result
         recipient: read_recipient(row)?,
         subject: row.parsed_opt("subject", |text| Subject::parse(text).ok().flatten())?,
         content: row.parsed("content", |text| Content::parse(text).ok().flatten())?,
+        template: None,
         wire_message_id: row.get("provider_message_id")?,
         created_at: row.time("created_at")?,
         time_left,

@@ -40,6 +40,8 @@ fn main() -> ExitCode {
     // Everything that is kept is for this user alone.
     rustix::process::umask(Mode::RWXG | Mode::RWXO);
     telemetry::tell_panics();
+    // Of several libraries that could do it, ring does all cryptography of TLS. Nobody was here before.
+    let _ = rustls::crypto::ring::default_provider().install_default();
     let (cli, named) = match cli::read(std::env::args_os()) {
         Ok(read) => read,
         Err(error) => return refused(&error),

@@ -50,6 +50,8 @@ impl Ports {
             allow_private: settings.allow_private,
             smtp_timeout: settings.smtp_timeout,
             smtp_trusted: settings.smtp_trusted.clone(),
+            twilio: settings.twilio.clone(),
+            whatsapp: settings.whatsapp.clone(),
         });
         Self {
             contacts: Arc::new(database.clone()),

@@ -85,7 +85,8 @@ impl MessageSender for RecordingSender {
         let _ = self.open.subscribe().wait_for(|open| *open).await;
         answer.unwrap_or_else(|| {
             let own = || format!("recorded-{}", outgoing.message_id);
-            Ok(Accepted { provider_message_id: Some(outgoing.wire_message_id.clone().unwrap_or_else(own)) })
+            let provider_message_id = Some(outgoing.wire_message_id.clone().unwrap_or_else(own));
+            Ok(Accepted { provider_message_id, recipient_alias: None })
         })
     }
 }

@@ -216,6 +216,7 @@ impl Letters {
                 .then(|| Subject::parse("Ihre Bestellung №4521: „Fünf“ Stück, 你好 =?utf-8?Q?x?=").ok().flatten())
                 .flatten(),
             content: Content::parse(text).ok().flatten().expect("a content"),
+            template: None,
             wire_message_id: is_email.then(|| format!("<{message_id}@mail.example.com>")),
             created_at: BEGINNING,
             time_left: Duration::from_secs(3_600),

@@ -21,6 +21,7 @@ fn outgoing(to: &str, name: &str, subject: &str, content: &str) -> Outgoing {
         },
         subject: Subject::parse(subject).unwrap(),
         content: Content::parse(content).unwrap().unwrap(),
+        template: None,
         wire_message_id: Some("<1@example.com>".to_owned()),
         created_at: Timestamp::from_millis(1_700_000_000_120),
         time_left: Duration::from_secs(3_600),

@@ -6,6 +6,8 @@
 mod fields;
 mod sandbox;
 mod smtp;
+mod twilio;
+mod whatsapp;
 
 use overture_domain::entities::{ChannelKind, ChannelSettings, Transport};
 use overture_domain::values::Flaw;
@@ -72,6 +74,8 @@ pub fn check_settings(
     match transport {
         Transport::Smtp => smtp::check(json, env),
         Transport::Sandbox => sandbox::check(kind, json, env),
+        Transport::Twilio => twilio::check(json, env),
+        Transport::WhatsAppCloud => whatsapp::check(json, env),
     }
 }
 

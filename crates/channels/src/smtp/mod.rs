@@ -264,7 +264,7 @@ impl SmtpSender {
         let channel = pool::Channel { id: connection.channel_id, version: connection.version };
         let errand = Errand { channel, settings: &settings, addresses: &addresses, email: &email, limits };
         match self.deliver(&errand).await {
-            Ok(()) => Ok(Accepted { provider_message_id: outgoing.wire_message_id.clone() }),
+            Ok(()) => Ok(Accepted { provider_message_id: outgoing.wire_message_id.clone(), recipient_alias: None }),
             Err(failure) => Err(classify(failure, &settings, &email.recipient)),
         }
     }

@@ -29,6 +29,7 @@ fn message() -> Outgoing {
         recipient: Recipient { address: Address::Email(EmailAddress::parse("b@example.com").unwrap()), name: None },
         subject: None,
         content: Content::parse("Hi").unwrap().unwrap(),
+        template: None,
         wire_message_id: Some("<2@example.com>".to_owned()),
         created_at: Timestamp::from_millis(0),
         time_left: Duration::from_secs(3_600),

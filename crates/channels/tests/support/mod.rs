@@ -262,6 +262,7 @@ pub(crate) fn message(number: u128) -> Outgoing {
         },
         subject: Subject::parse("Grüße: your order").unwrap(),
         content: Content::parse("Dear Jan,\n\n.a line that begins with a dot\nSchöne Grüße 👍").unwrap().unwrap(),
+        template: None,
         wire_message_id: Some(format!("<{number}@xn--bcher-kva.example>")),
         created_at: Timestamp::from_millis(1_700_000_000_120),
         time_left: Duration::from_secs(3_600),

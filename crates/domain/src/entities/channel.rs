@@ -45,8 +45,14 @@ pub enum Transport {
     Sandbox,
     /// A mail server, by SMTP (RFC 5321).
     Smtp,
+    /// Twilio's Messages API.
+    Twilio,
+    /// The WhatsApp Cloud API of Meta.
+    WhatsAppCloud,
 }
-worded!(Transport { Sandbox => "sandbox", Smtp => "smtp" });
+worded!(Transport {
+    Sandbox => "sandbox", Smtp => "smtp", Twilio => "twilio", WhatsAppCloud => "whatsapp-cloud",
+});
 
 impl Transport {
     /// Whether this transport can carry a channel of that kind.
@@ -54,6 +60,8 @@ impl Transport {
         match self {
             Self::Sandbox => true,
             Self::Smtp => matches!(kind, ChannelKind::Email),
+            Self::Twilio => matches!(kind, ChannelKind::Sms | ChannelKind::WhatsApp),
+            Self::WhatsAppCloud => matches!(kind, ChannelKind::WhatsApp),
         }
     }
 }

@@ -3,7 +3,7 @@
 use crate::entities::{ChannelConnection, ChannelKind, Recipient};
 use crate::ids::{ChannelId, ConversationId, MessageId};
 use crate::time::Timestamp;
-use crate::values::{Content, Subject};
+use crate::values::{Content, Subject, TemplateMessage};
 use async_trait::async_trait;
 use std::time::Duration;
 use thiserror::Error;
@@ -26,6 +26,8 @@ pub struct Outgoing {
     pub subject: Option<Subject>,
     /// What it says.
     pub content: Content,
+    /// The approved template that leaves instead of the text, where the provider takes nothing else now.
+    pub template: Option<TemplateMessage>,
     /// Its Message-ID with angle brackets, on email (RFC 5322, 3.6.4); stored before anything is sent.
     pub wire_message_id: Option<String>,
     /// When it was written: the Date of an email.
@@ -39,6 +41,9 @@ pub struct Outgoing {
 pub struct Accepted {
     /// The provider's id for it, if it gives one.
     pub provider_message_id: Option<String>,
+    /// The id by which the provider knows the recipient, where that is not the address (a `wa_id`): what the contact
+    /// writes comes from it.
+    pub recipient_alias: Option<String>,
 }
 
 /// What a provider or the way to it said. The text may hold an address: it is stored for people and never logged.

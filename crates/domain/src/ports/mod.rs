@@ -3,6 +3,7 @@
 
 mod api_key_repo;
 mod channel_repo;
+mod channel_verifier;
 mod clock;
 mod contact_repo;
 mod conversation_repo;
@@ -13,10 +14,12 @@ mod retention_repo;
 mod store_error;
 mod tenant_repo;
 mod wakeup_queue;
+mod webhook_reader;
 mod workflow_starter;
 
 pub use api_key_repo::*;
 pub use channel_repo::*;
+pub use channel_verifier::*;
 pub use clock::*;
 pub use contact_repo::*;
 pub use conversation_repo::*;
@@ -27,4 +30,5 @@ pub use retention_repo::*;
 pub use store_error::*;
 pub use tenant_repo::*;
 pub use wakeup_queue::*;
+pub use webhook_reader::*;
 pub use workflow_starter::*;

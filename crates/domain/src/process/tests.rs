@@ -51,7 +51,7 @@ fn cause(code: &'static str) -> Cause {
 }
 
 fn accepted() -> Result<Accepted, SendError> {
-    Ok(Accepted { provider_message_id: Some("provider-7".into()) })
+    Ok(Accepted { provider_message_id: Some("provider-7".into()), recipient_alias: None })
 }
 
 fn ended(n: u128, number: u32, result: Result<Accepted, SendError>) -> Event {

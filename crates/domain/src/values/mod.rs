@@ -20,6 +20,7 @@ mod phone_spelling;
 mod phone_writing;
 mod secret;
 mod subject;
+mod template;
 mod text;
 
 pub use agent::Agent;
@@ -32,6 +33,7 @@ pub use idempotency_key::IdempotencyKey;
 pub use phone_number::PhoneNumber;
 pub use secret::Secret;
 pub use subject::Subject;
+pub use template::{TemplateMessage, TemplateName, TemplateVariables};
 
 /// Gives a value a `Debug` that shows its type and hides what it holds.
 macro_rules! masked_debug {

@@ -1,6 +1,6 @@
 //! The conventions that hold for every request: types, sizes, JSON, keys, routes, ids, failures.
 
-use crate::common::{Answer, Ask, Desk, Trouble, seed_body};
+use crate::common::{Answer, Ask, Desk, Trouble, client, seed_body};
 use overture_domain::entities::{ApiKey, Scope};
 use overture_domain::ports::{NewIds, StoreError};
 use overture_domain::time::Timestamp;
@@ -38,7 +38,7 @@ async fn every_answer_echoes_the_request_id_and_carries_one_where_none_came() {
             assert_eq!(answer.json()["requestId"], "r-1", "{answer}");
         }
     }
-    let made = reqwest::get(format!("http://{}/nowhere", desk.serving.address)).await.unwrap();
+    let made = client().get(format!("http://{}/nowhere", desk.serving.address)).send().await.unwrap();
     let id = made.headers()["x-request-id"].to_str().unwrap().to_owned();
     let body: serde_json::Value = serde_json::from_str(&made.text().await.unwrap()).unwrap();
     assert_eq!((id.len(), body["requestId"].as_str()), (36, Some(id.as_str())));

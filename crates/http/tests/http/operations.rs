@@ -1,11 +1,11 @@
 //! The endpoints for those who run the server.
 
-use crate::common::{Answer, Ask, Desk};
+use crate::common::{Answer, Ask, Desk, client};
 use reqwest::Method;
 use std::net::TcpListener;
 
 async fn at(address: std::net::SocketAddr, path: &str) -> Answer {
-    let request = reqwest::Client::new().get(format!("http://{address}{path}")).header("X-Request-Id", "r-1");
+    let request = client().get(format!("http://{address}{path}")).header("X-Request-Id", "r-1");
     request.answer().await
 }
 

@@ -74,6 +74,10 @@ pub(crate) const KEYS: &[Key] = &[
     key("compose.deliver_within.whatsapp", DURATION),
     key("smtp.timeout", "an ISO 8601 duration of at most PT10M, such as PT30S"),
     optional("smtp.ca_file", "the path of a PEM file with certificates", "only the usual authorities"),
+    key("twilio.base_url", "an address that begins with http:// or https://, without a path"),
+    key("twilio.content_base_url", "an address that begins with http:// or https://, without a path"),
+    key("whatsapp.base_url", "an address that begins with http:// or https://, without a path"),
+    key("whatsapp.api_version", "a version of the Graph API, such as v23.0"),
     key("log.level", "error, warn, info, debug or trace, or a list of part=level such as info,overture_http=debug"),
     key("log.format", "auto, pretty or json"),
 ];

@@ -7,7 +7,7 @@ use super::problem::ConfigProblem;
 use super::reader::{Reader, certificates, truth};
 use super::temporal::TemporalSettings;
 use crate::secret_key::SecretKey;
-use overture_channels::{SmtpOptions, TrustedCertificates};
+use overture_channels::{SmtpOptions, TrustedCertificates, TwilioOptions, WhatsAppOptions};
 use overture_domain::use_cases::DeliverWithinDefaults;
 use overture_http::HttpOptions;
 use std::fmt;
@@ -44,6 +44,10 @@ pub(crate) struct Settings {
     pub(crate) smtp_timeout: Duration,
     /// What mail servers may show beside certificates of the usual authorities.
     pub(crate) smtp_trusted: TrustedCertificates,
+    /// Where Twilio is.
+    pub(crate) twilio: TwilioOptions,
+    /// Where the WhatsApp Cloud API is.
+    pub(crate) whatsapp: WhatsAppOptions,
     /// Logging.
     pub(crate) log: LogSettings,
     written: Layered,
@@ -184,6 +188,15 @@ impl Settings {
             },
             smtp_timeout: read.duration_up_to("smtp.timeout", SmtpOptions::LONGEST_TIMEOUT),
             smtp_trusted: read.optional("smtp.ca_file", certificates).unwrap_or_default(),
+            twilio: TwilioOptions {
+                base_url: read.parsed("twilio.base_url", public_url).unwrap_or_default(),
+                content_base_url: read.parsed("twilio.content_base_url", public_url).unwrap_or_default(),
+                public_url: read.optional("public_url", public_url),
+            },
+            whatsapp: WhatsAppOptions {
+                base_url: read.parsed("whatsapp.base_url", public_url).unwrap_or_default(),
+                api_version: read.parsed("whatsapp.api_version", api_version).unwrap_or_default(),
+            },
             log: LogSettings {
                 is_set: written.get("log.level").is_some_and(|level| level.source != Source::Default),
                 level: read.parsed("log.level", log_level).unwrap_or_default(),
@@ -293,6 +306,14 @@ fn public_url(text: &str) -> Result<String, String> {
         return Err("is not a scheme and a host alone".into());
     }
     Ok(text.trim_end_matches('/').to_owned())
+}
+
+fn api_version(text: &str) -> Result<String, String> {
+    let digits = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
+    match text.strip_prefix('v').and_then(|numbers| numbers.split_once('.')) {
+        Some((major, minor)) if digits(major) && digits(minor) => Ok(text.to_owned()),
+        _ => Err("is no version".into()),
+    }
 }
 
 fn log_level(text: &str) -> Result<String, String> {

@@ -108,6 +108,7 @@ impl Tables {
             recipient: conversation.recipient.clone(),
             subject: conversation.conversation.subject.clone(),
             content: row.message.content.clone(),
+            template: None,
             wire_message_id: row.wire_message_id.clone(),
             created_at: row.message.created_at,
             time_left: row.message.deliver_by.since(now),

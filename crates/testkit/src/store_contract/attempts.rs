@@ -25,6 +25,7 @@ pub async fn a_fresh_message_may_be_attempted_at_once(stage: &Stage) {
         recipient: opening.recipient.clone(),
         subject: opening.subject.clone(),
         content: opening.content.clone(),
+        template: None,
         wire_message_id: opening.wire_message_id.clone(),
         created_at: opening.created_at,
         time_left: left,

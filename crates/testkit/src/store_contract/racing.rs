@@ -147,7 +147,7 @@ async fn live(ports: StorePorts, opening: OpenConversation) {
         panic!("a fresh message may be attempted")
     };
     assert!(deliveries.renew_lease(message, attempt.number, HOUR).await.expect("renew_lease"));
-    let accepted = Accepted { provider_message_id: None };
+    let accepted = Accepted { provider_message_id: None, recipient_alias: None };
     let event = Event::AttemptEnded { message, number: attempt.number, probed: false, result: Ok(accepted), at: SEEN };
     let (_, effect) = process.step(event, SEEN);
     let Effect::Keep(change) = effect else { panic!("an end of an attempt is kept") };

@@ -21,7 +21,8 @@ enum Happening {
 fn result() -> impl Strategy<Value = Result<Accepted, SendError>> {
     let after = prop::option::of((0_u64..600_000).prop_map(Duration::from_millis));
     prop_oneof![
-        prop::option::of("[a-z]{1,5}").prop_map(|provider_message_id| Ok(Accepted { provider_message_id })),
+        prop::option::of("[a-z]{1,5}")
+            .prop_map(|provider_message_id| Ok(Accepted { provider_message_id, recipient_alias: None })),
         Just(Err(SendError::Rejected(cause("rejected")))),
         Just(Err(SendError::Config(cause("config")))),
         after.prop_map(|after| Err(SendError::RateLimited { after, cause: cause("limited") })),

@@ -120,6 +120,7 @@ fn outgoing(n: u128, kind: ChannelKind) -> Outgoing {
         recipient: Recipient { address, name: None },
         subject: None,
         content: Content::parse("Hello").unwrap().unwrap(),
+        template: None,
         wire_message_id: Some("<1@mail.example>".into()),
         created_at: AT,
         time_left: 10 * MINUTE,
@@ -160,7 +161,7 @@ fn answers(answer: Result<Accepted, SendError>) -> MockMessageSender {
 }
 
 fn accepted() -> Result<Accepted, SendError> {
-    Ok(Accepted { provider_message_id: Some("provider-7".into()) })
+    Ok(Accepted { provider_message_id: Some("provider-7".into()), recipient_alias: None })
 }
 
 fn cause(code: &'static str) -> Cause {

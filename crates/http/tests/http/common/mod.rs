@@ -7,5 +7,5 @@ mod parts;
 
 pub(crate) use answer::{Answer, Ask};
 pub(crate) use conversations::{Conversations, Trouble};
-pub(crate) use desk::{Desk, seed_body};
+pub(crate) use desk::{Desk, client, seed_body};
 pub(crate) use parts::Parts;

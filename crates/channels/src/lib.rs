@@ -14,6 +14,7 @@ mod senders;
 mod settings;
 mod smtp;
 mod twilio;
+mod webhooks;
 mod whatsapp;
 
 pub use egress::{EgressError, EgressGuard};

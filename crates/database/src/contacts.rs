@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use overture_domain::entities::{Address, AddressKind, Contact};
 use overture_domain::ids::{ContactId, TenantId, Version};
 use overture_domain::ports::{ContactRepo, KnownContacts, StoreError, WantedContact};
-use overture_domain::values::DisplayName;
+use overture_domain::values::{DisplayName, PhoneNumber};
 use sea_orm::{DatabaseConnection, QueryResult};
 use uuid::Uuid;
 
@@ -25,6 +25,16 @@ impl ContactRepo for Database {
         let wanted = WantedContact { id: Some(id), ..WantedContact::default() };
         Ok(self.matching(tenant, &wanted).await?.by_id)
     }
+}
+
+/// Whoever has a phone number in a tenant.
+pub(crate) async fn contact_of(
+    database: &Database,
+    tenant: TenantId,
+    phone: &PhoneNumber,
+) -> Result<Option<Contact>, StoreError> {
+    let wanted = WantedContact { phone: Some(phone.clone()), ..WantedContact::default() };
+    Ok(database.matching(tenant, &wanted).await?.by_phone)
 }
 
 /// Looks for many requests' contacts at once.

@@ -4,6 +4,7 @@ use crate::Database;
 use crate::conversations::read_attention;
 use crate::error::store_error;
 use crate::messages::count;
+use crate::receipts::waiting;
 use crate::rows::Row;
 use crate::sql::all;
 use async_trait::async_trait;
@@ -28,13 +29,21 @@ impl DeliveryRepo for Database {
         let Some(first) = rows.first() else { return Ok(None) };
         let pending = rows.iter().map(pending).filter_map(Result::transpose).collect::<Result<_, _>>()?;
         let row = Row::of("conversations", first);
+        let kind = row.parsed("kind", ChannelKind::parse)?;
+        let channel = ChannelId::from_uuid(row.get("channel_id")?);
+        // Nobody sends receipts of an email.
+        let news = match kind {
+            ChannelKind::Email => Vec::new(),
+            ChannelKind::Sms | ChannelKind::WhatsApp => waiting(&self.readers, id, channel).await?,
+        };
         Ok(Some(LoadedProcess {
             now: row.time("now")?,
+            news,
             process: ConversationProcess {
                 id,
                 version: Version(row.get("version")?),
-                channel_id: ChannelId::from_uuid(row.get("channel_id")?),
-                kind: row.parsed("kind", ChannelKind::parse)?,
+                channel_id: channel,
+                kind,
                 on_unclear: row.parsed("on_unclear", OnUnclear::parse)?,
                 status: row.parsed("status", ConversationStatus::parse)?,
                 attention: read_attention(&row)?,

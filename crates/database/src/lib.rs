@@ -15,12 +15,14 @@ mod error;
 #[cfg(test)]
 mod full_disk;
 mod gathering;
+mod inbound;
 mod messages;
 mod migrations;
 mod observatory;
 mod open;
 #[cfg(test)]
 mod reading_cost;
+mod receipts;
 mod rows;
 mod save_change;
 mod seal;

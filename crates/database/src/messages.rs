@@ -13,7 +13,7 @@ use sea_orm::QueryResult;
 use uuid::Uuid;
 
 /// The columns of a message `m`, under the names that `read_message` reads.
-pub(crate) const COLUMNS: &str = "m.id AS id, m.conversation_id, m.direction, m.author_key_id, m.author_agent_id, m.author_agent_name, m.content, \
+pub(crate) const COLUMNS: &str = "m.id AS id, m.conversation_id, m.direction, m.author_key_id, m.author_agent_id, m.author_agent_name, m.kind AS message_kind, m.content, m.sent_as, \
      m.status AS status, m.provider_message_id, m.error_code, m.error_text, m.error_provider_code, m.error_retryable, m.attempts, \
      m.deliver_by, m.created_at, m.sent_at, m.delivered_at, m.read_at";
 
@@ -24,6 +24,8 @@ pub(crate) fn read_message(row: &QueryResult) -> Result<Message, StoreError> {
         conversation_id: ConversationId::from_uuid(row.get("conversation_id")?),
         direction: row.parsed("direction", Direction::parse)?,
         author: author(&row)?,
+        kind: row.get("message_kind")?,
+        sent_as: row.get("sent_as")?,
         content: row.parsed("content", |text| Content::parse(text).ok().flatten())?,
         status: row.parsed("status", MessageStatus::parse)?,
         provider_message_id: row.get("provider_message_id")?,

@@ -6,9 +6,10 @@
 use crate::dialect::claim_names;
 use crate::rows::{millis, uuid_at};
 use crate::sql::{Rows, Script, all};
-use overture_domain::entities::{Address, Author, ConversationStatus, Direction, MessageStatus};
-use overture_domain::ids::{ContactId, TenantId, Version};
+use overture_domain::entities::{Address, AddressKind, Author, ConversationStatus, Direction, MessageStatus};
+use overture_domain::ids::{TenantId, Version};
 use overture_domain::ports::{ContactChoice, IdempotencyRecord, OpenConversation, OpenError, Opened, StoreError};
+use overture_domain::time::Timestamp;
 use sea_orm::{ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbErr, QueryResult};
 use std::collections::{HashMap, HashSet};
 use tokio::sync::oneshot;
@@ -69,7 +70,10 @@ pub(crate) async fn write(tx: &DatabaseTransaction, members: &mut [OpenMember]) 
         .map(|member| &member.opening)
         .collect();
     let mut script = Script::default();
-    write_contacts(&mut script, &winners);
+    write_contacts(
+        &mut script,
+        winners.iter().map(|opening| (opening.tenant_id, &opening.contact, opening.created_at)),
+    );
     write_conversations(&mut script, &winners);
     write_messages(&mut script, &winners);
     write_wakeups(&mut script, &winners);
@@ -123,7 +127,7 @@ impl Taken {
             }
             for address in new_addresses(&opening.contact) {
                 addresses.push([tenant.into(), address.kind().as_str().into(), address.canonical().into()]);
-                names.push(format!("{tenant} {} {}", address.kind().as_str(), address.canonical()));
+                names.push(address_name(opening.tenant_id, address.kind(), address.canonical()));
             }
             if let ContactChoice::Use { id, .. } = &opening.contact {
                 contacts.push([id.as_uuid().into(), tenant.into()]);
@@ -196,6 +200,11 @@ impl Taken {
     }
 }
 
+/// The name under which whoever means an address waits for the others.
+pub(crate) fn address_name(tenant: TenantId, kind: AddressKind, canonical: &str) -> String {
+    format!("{tenant} {} {canonical}", kind.as_str())
+}
+
 fn address_key(tenant: TenantId, address: &Address) -> (Uuid, String, String) {
     (tenant.as_uuid(), address.kind().as_str().to_owned(), address.canonical().to_owned())
 }
@@ -207,18 +216,17 @@ fn new_addresses(contact: &ContactChoice) -> &[Address] {
     }
 }
 
-fn write_contacts(script: &mut Script, winners: &[&OpenConversation]) {
+/// Writes what becomes of contacts: of which tenant, what, and when people see it happened.
+pub(crate) fn write_contacts<'c>(
+    script: &mut Script,
+    choices: impl IntoIterator<Item = (TenantId, &'c ContactChoice, Timestamp)>,
+) {
     let (mut contacts, mut addresses) = (Rows::new(4), Rows::new(7));
-    for opening in winners {
-        match &opening.contact {
+    for (tenant, choice, at) in choices {
+        match choice {
             ContactChoice::Create { id, name, .. } => {
                 let name = name.as_ref().map(|name| name.as_str().to_owned());
-                contacts.push([
-                    id.as_uuid().into(),
-                    opening.tenant_id.as_uuid().into(),
-                    name.into(),
-                    millis(opening.created_at),
-                ]);
+                contacts.push([id.as_uuid().into(), tenant.as_uuid().into(), name.into(), millis(at)]);
             }
             ContactChoice::Use { id, add, fill_name, .. } if !add.is_empty() || fill_name.is_some() => {
                 let name = fill_name.as_ref().map(|name| name.as_str().to_owned());
@@ -227,7 +235,7 @@ fn write_contacts(script: &mut Script, winners: &[&OpenConversation]) {
             }
             ContactChoice::Use { .. } => {}
         }
-        push_addresses(&mut addresses, opening, opening.contact.id());
+        push_addresses(&mut addresses, tenant, choice, at);
     }
     let sql = "INSERT INTO contacts (id, tenant_id, name, version, created_at) SELECT c1, c2, c3, 1, c4 FROM r WHERE c1 IS NOT NULL";
     script.push_rows(contacts, sql);
@@ -238,17 +246,17 @@ fn write_contacts(script: &mut Script, winners: &[&OpenConversation]) {
     script.push_rows(addresses, sql);
 }
 
-fn push_addresses(rows: &mut Rows, opening: &OpenConversation, contact: ContactId) {
+fn push_addresses(rows: &mut Rows, tenant: TenantId, choice: &ContactChoice, at: Timestamp) {
     let mut kinds = HashSet::new();
-    for address in new_addresses(&opening.contact) {
+    for address in new_addresses(choice) {
         rows.push([
-            opening.tenant_id.as_uuid().into(),
+            tenant.as_uuid().into(),
             address.kind().as_str().into(),
             address.canonical().into(),
             address.display().into(),
-            contact.as_uuid().into(),
+            choice.id().as_uuid().into(),
             kinds.insert(address.kind()).into(),
-            millis(opening.created_at),
+            millis(at),
         ]);
     }
 }

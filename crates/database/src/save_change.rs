@@ -1,5 +1,7 @@
 //! Keeping a change of a conversation's process: all of it or none.
 
+use crate::dialect::claim_names;
+use crate::receipts::{any_wait, name_of};
 use crate::rows::millis;
 use crate::sql::{change, one};
 use crate::wakeups::{WAITING, signed, wake_waiting};
@@ -13,6 +15,9 @@ use std::sync::Arc;
 /// Keeps a change; `None` if the conversation has moved.
 pub(crate) async fn save(tx: &DatabaseTransaction, kept: Arc<ProcessChange>) -> Result<Option<Saved>, DbErr> {
     let message = kept.message.id;
+    let told = kept.attempt.as_ref().and_then(|attempt| attempt.provider_message_id.as_deref());
+    // A receipt that comes meanwhile waits for us, or we for it: one of the two sees the other.
+    claim_names(tx, told.map(name_of).into_iter().collect()).await?;
     if !stands(tx, &kept).await? {
         return Ok(None);
     }
@@ -25,6 +30,9 @@ pub(crate) async fn save(tx: &DatabaseTransaction, kept: Arc<ProcessChange>) -> 
         }
     }
     move_conversation(tx, &kept).await?;
+    if let Some(alias) = &kept.message.recipient_alias {
+        remember_alias(tx, message, alias).await?;
+    }
     let unclear = kept.attempt.as_ref().is_some_and(|attempt| attempt.outcome == AttemptOutcome::Unclear);
     change_message(tx, &kept.message, unclear).await?;
     if let Some(attempt) = &kept.attempt {
@@ -36,6 +44,9 @@ pub(crate) async fn save(tx: &DatabaseTransaction, kept: Arc<ProcessChange>) -> 
         Some(channel) => change_channel(tx, channel, &kept).await?,
         None if kept.attempt.is_some() => end_probe(tx, message).await?,
         None => {}
+    }
+    if (told.is_some() || unclear) && any_wait(tx, message, told).await? {
+        return Ok(Some(Saved::AppliedWithNews));
     }
     Ok(Some(Saved::Applied))
 }
@@ -98,6 +109,14 @@ async fn change_message(tx: &DatabaseTransaction, kept: &MessageChange, unclear:
     change(tx, sql, values).await.map(|_| ())
 }
 
+/// What the provider calls the recipient, so that what the contact writes is found to be theirs.
+async fn remember_alias(tx: &DatabaseTransaction, message: MessageId, alias: &str) -> Result<(), DbErr> {
+    let sql = "INSERT INTO recipient_aliases (channel_id, alias, canonical) \
+               SELECT v.channel_id, ?, v.recipient_canonical FROM messages m JOIN conversations v ON v.id = m.conversation_id WHERE m.id = ? \
+               AND v.recipient_canonical <> ? ON CONFLICT (channel_id, alias) DO UPDATE SET canonical = excluded.canonical";
+    change(tx, sql, [alias.into(), message.as_uuid().into(), alias.into()]).await.map(|_| ())
+}
+
 async fn end_attempt(
     tx: &DatabaseTransaction,
     message: MessageId,
@@ -110,10 +129,11 @@ async fn end_attempt(
         attempt.code.clone().into(),
         attempt.provider_code.clone().into(),
         attempt.text.clone().into(),
+        attempt.provider_message_id.clone().into(),
         message.as_uuid().into(),
         i64::from(attempt.number).into(),
     ];
-    let sql = "UPDATE attempts SET ended_at = ?, outcome = ?, code = ?, provider_code = ?, text = ? WHERE message_id = ? AND number = ?";
+    let sql = "UPDATE attempts SET ended_at = ?, outcome = ?, code = ?, provider_code = ?, text = ?, provider_message_id = ? WHERE message_id = ? AND number = ?";
     change(tx, sql, values).await.map(|_| ())
 }
 

@@ -195,4 +195,16 @@ impl RetentionRepo for Database {
             })
             .await
     }
+
+    async fn sweep_receipts(&self, older_than: Duration, batch: u32) -> Result<u32, StoreError> {
+        let sql = "DELETE FROM receipts WHERE (channel_id, provider_message_id, status) IN \
+                   (SELECT channel_id, provider_message_id, status FROM receipts WHERE NOT applied AND kept_at <= {now} - ? \
+                   ORDER BY kept_at LIMIT ?)";
+        self.writer
+            .write(move |tx| {
+                let values = [signed(older_than).into(), i64::from(batch).into()];
+                Box::pin(async move { Ok(u32::try_from(change(tx, sql, values).await?).unwrap_or(u32::MAX)) })
+            })
+            .await
+    }
 }

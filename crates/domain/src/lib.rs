@@ -6,6 +6,7 @@ pub mod ids;
 mod notice;
 pub mod ports;
 pub mod process;
+pub mod receipts;
 pub mod time;
 pub mod use_cases;
 pub mod values;

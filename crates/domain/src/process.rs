@@ -163,11 +163,16 @@ impl ConversationProcess {
             status,
             attention: self.attention_that_stands().filter(|attention| attention.message_id != Some(message)),
             message: MessageChange {
-                provider_message_id: accepted.provider_message_id,
+                provider_message_id: accepted.provider_message_id.clone(),
+                recipient_alias: accepted.recipient_alias,
                 sent_at: Some(ended.at),
                 ..MessageChange::to(message, MessageStatus::Sent)
             },
-            attempt: Some(AttemptChange::plain(ended.number, AttemptOutcome::Sent)),
+            attempt: Some(AttemptChange {
+                // Nobody sends receipts of an email.
+                provider_message_id: accepted.provider_message_id.filter(|_| self.kind != ChannelKind::Email),
+                ..AttemptChange::plain(ended.number, AttemptOutcome::Sent)
+            }),
             channel: ended.probed.then_some(ChannelChange::Works { id: self.channel_id }),
             ..self.unchanged(message, ended.at)
         }
@@ -324,13 +329,21 @@ impl PendingMessage {
 
 impl MessageChange {
     fn to(id: MessageId, status: MessageStatus) -> Self {
-        Self { id, status, error: None, provider_message_id: None, sent_at: None, next_attempt_in: None }
+        Self {
+            id,
+            status,
+            error: None,
+            provider_message_id: None,
+            recipient_alias: None,
+            sent_at: None,
+            next_attempt_in: None,
+        }
     }
 }
 
 impl AttemptChange {
     fn plain(number: u32, outcome: AttemptOutcome) -> Self {
-        Self { number, outcome, code: None, provider_code: None, text: None }
+        Self { number, outcome, code: None, provider_code: None, text: None, provider_message_id: None }
     }
 }
 
@@ -349,6 +362,7 @@ impl ProcessChange {
             code: Some(cause.code.into()),
             provider_code: cause.provider_code,
             text: Some(cause.text),
+            provider_message_id: None,
         });
         self
     }

@@ -17,7 +17,9 @@ fn message(status: MessageStatus) -> Message {
         id: MessageId::from_uuid(Uuid::from_u128(1)),
         conversation_id: ConversationId::from_uuid(Uuid::from_u128(2)),
         direction: Direction::Outbound,
+        kind: "text".into(),
         author: None,
+        sent_as: None,
         content: Content::parse("Hello").ok().flatten().unwrap_or_else(|| panic!("a content")),
         status,
         provider_message_id: None,
@@ -98,4 +100,12 @@ fn what_was_never_sent_settles_after_its_time() {
     let unconfirmed = Message { sent_at: None, ..message(MessageStatus::Unconfirmed) };
     assert!(!unconfirmed.is_final(ChannelKind::Email, SENT.plus(5 * DAY)));
     assert!(unconfirmed.is_final(ChannelKind::Email, SENT.plus(6 * DAY)));
+}
+
+#[test]
+fn what_a_contact_wrote_is_final() {
+    for kind in KINDS {
+        let written = Message { direction: Direction::Inbound, ..message(MessageStatus::Delivered) };
+        assert!(written.is_final(kind, SENT));
+    }
 }

@@ -15,11 +15,24 @@ use serde_json::json;
 /// 415 if it is no JSON, 413 if it is too large, 408 if it takes too long.
 pub(crate) async fn read(request: &HttpRequest, payload: Payload, state: &State) -> Result<Bytes, Failure> {
     check_type(request.headers())?;
+    raw(request, payload, state, state.body_limit).await
+}
+
+/// The whole body, whatever its type.
+///
+/// # Errors
+/// 413 if it is larger than the limit, 408 if it takes too long.
+pub(crate) async fn raw(
+    request: &HttpRequest,
+    payload: Payload,
+    state: &State,
+    limit: usize,
+) -> Result<Bytes, Failure> {
     let length = request.headers().get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
-    if length.is_some_and(|length| length > state.body_limit) {
-        return Err(too_large(state.body_limit));
+    if length.is_some_and(|length| length > limit) {
+        return Err(too_large(limit));
     }
-    match tokio::time::timeout(state.body_timeout, collect(payload, state.body_limit)).await {
+    match tokio::time::timeout(state.body_timeout, collect(payload, limit)).await {
         Ok(body) => body,
         Err(_) => Err(Failure::new(Code::BodyTimeout, "The body did not arrive in time. Send the request again.")),
     }

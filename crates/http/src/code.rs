@@ -40,6 +40,10 @@ pub enum Code {
     ForeignWorkspace,
     /// The caller has no such conversation.
     ConversationNotFound,
+    /// A provider's call whose signature does not fit, or for a channel that does not exist.
+    WebhookRefused,
+    /// A provider's call that is signed and cannot be read.
+    UnreadableWebhook,
     /// The idempotency key was used for another body.
     IdempotencyKeyReused,
     /// The first request with this idempotency key still runs.
@@ -57,7 +61,7 @@ pub enum Code {
 }
 
 impl Code {
-    const OWN: [Self; 23] = [
+    const OWN: [Self; 25] = [
         Self::RouteNotFound,
         Self::MethodNotAllowed,
         Self::UnsupportedMediaType,
@@ -75,6 +79,8 @@ impl Code {
         Self::MissingScope,
         Self::ForeignWorkspace,
         Self::ConversationNotFound,
+        Self::WebhookRefused,
+        Self::UnreadableWebhook,
         Self::IdempotencyKeyReused,
         Self::IdempotencyInProgress,
         Self::Busy,
@@ -108,6 +114,8 @@ impl Code {
             Self::MissingScope => "missing_scope",
             Self::ForeignWorkspace => "foreign_workspace",
             Self::ConversationNotFound => "conversation_not_found",
+            Self::WebhookRefused => "webhook_refused",
+            Self::UnreadableWebhook => "unreadable_webhook",
             Self::IdempotencyKeyReused => "idempotency_key_reused",
             Self::IdempotencyInProgress => "idempotency_in_progress",
             Self::Busy => "busy",
@@ -137,9 +145,10 @@ impl Code {
             | Self::UnknownParameter
             | Self::InvalidLimit
             | Self::InvalidCursor
-            | Self::InvalidIdempotencyKey => StatusCode::BAD_REQUEST,
+            | Self::InvalidIdempotencyKey
+            | Self::UnreadableWebhook => StatusCode::BAD_REQUEST,
             Self::Unauthorized => StatusCode::UNAUTHORIZED,
-            Self::MissingScope | Self::ForeignWorkspace => StatusCode::FORBIDDEN,
+            Self::MissingScope | Self::ForeignWorkspace | Self::WebhookRefused => StatusCode::FORBIDDEN,
             Self::IdempotencyKeyReused => StatusCode::UNPROCESSABLE_ENTITY,
             Self::IdempotencyInProgress => StatusCode::CONFLICT,
             Self::Busy | Self::OutcomeUnknown | Self::NotReady => StatusCode::SERVICE_UNAVAILABLE,

@@ -9,6 +9,7 @@ use crate::endpoints::messages::messages;
 use crate::endpoints::metrics::metrics;
 use crate::endpoints::openapi_json::openapi_json;
 use crate::endpoints::readyz::{readyz, readyz_for_operators};
+use crate::endpoints::webhooks;
 use crate::failure::Failure;
 use actix_web::web::{self, ServiceConfig};
 use actix_web::{FromRequest, Route};
@@ -49,12 +50,21 @@ fn public(config: &mut ServiceConfig, ready: Resource) {
         .service(only("/api/conversations/compose", web::post().to(compose), "POST"))
         .service(reading("/api/conversations/{id}", conversation))
         .service(reading("/api/conversations/{id}/messages", messages))
+        .service(only("/webhooks/twilio/{id}/status", web::post().to(webhooks::twilio_status), "POST"))
+        .service(only("/webhooks/twilio/{id}/inbound", web::post().to(webhooks::twilio_inbound), "POST"))
+        .service(whatsapp())
         .service(reading("/healthz", healthz))
         .service(ready)
         .service(reading("/openapi.json", openapi_json))
         .service(reading("/docs", docs::page))
         .service(reading("/docs/", docs::page))
         .service(reading("/docs/{file}", docs::file));
+}
+
+/// Meta asks by GET whether the address is ours, and calls by POST.
+fn whatsapp() -> Resource {
+    only("/webhooks/whatsapp/{id}", web::post().to(webhooks::whatsapp), "GET, POST")
+        .route(web::get().to(webhooks::whatsapp_handshake))
 }
 
 fn reading<F, Args>(path: &str, handler: F) -> Resource

@@ -152,6 +152,7 @@ fn run(ports: &Ports) -> Arc<RunConversation> {
         Arc::clone(&ports.deliveries),
         Arc::clone(&ports.channels),
         Arc::clone(&ports.sender),
+        Arc::clone(&ports.receipts),
         Arc::clone(&ports.clock),
     ))
 }

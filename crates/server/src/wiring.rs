@@ -12,10 +12,12 @@ use overture_channels::{Senders, SendersOptions};
 use overture_database::Database;
 use overture_domain::entities::Transport;
 use overture_domain::ports::{
-    ApiKeyRepo, ChannelRepo, Clock, ContactRepo, ConversationRepo, DeliveryRepo, IdGenerator, MessageSender,
-    Observatory, RetentionRepo, WakeupQueue,
+    ApiKeyRepo, ChannelRepo, Clock, ContactRepo, ConversationRepo, DeliveryRepo, IdGenerator, InboundRepo,
+    MessageSender, Observatory, ReceiptRepo, RetentionRepo, WakeupQueue, WebhookReader,
 };
-use overture_domain::use_cases::{Authenticate, ComposeOutbound, ComposePorts, RequestHasher, Sweep};
+use overture_domain::use_cases::{
+    Authenticate, ComposeOutbound, ComposePorts, ReceiveMessage, ReceiveWebhook, RecordReceipt, RequestHasher, Sweep,
+};
 use overture_domain::values::PhoneNumber;
 use serde_json::{Value, json};
 use std::sync::Arc;
@@ -33,11 +35,14 @@ pub(crate) struct Ports {
     pub(crate) channels: Arc<dyn ChannelRepo>,
     pub(crate) conversations: Arc<dyn ConversationRepo>,
     pub(crate) deliveries: Arc<dyn DeliveryRepo>,
+    pub(crate) receipts: Arc<dyn ReceiptRepo>,
+    pub(crate) inbound: Arc<dyn InboundRepo>,
     pub(crate) keys: Arc<dyn ApiKeyRepo>,
     pub(crate) wakeups: Arc<dyn WakeupQueue>,
     pub(crate) retention: Arc<dyn RetentionRepo>,
     pub(crate) observatory: Arc<dyn Observatory>,
     pub(crate) sender: Arc<dyn MessageSender>,
+    pub(crate) webhooks: Arc<dyn WebhookReader>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) ids: Arc<dyn IdGenerator>,
 }
@@ -45,24 +50,27 @@ pub(crate) struct Ports {
 impl Ports {
     /// The adapters that these settings choose, on this database.
     pub(crate) fn of(database: &Database, settings: &Settings) -> Self {
-        let senders = Senders::new(SendersOptions {
+        let senders = Arc::new(Senders::new(SendersOptions {
             outbox: settings.outbox.clone(),
             allow_private: settings.allow_private,
             smtp_timeout: settings.smtp_timeout,
             smtp_trusted: settings.smtp_trusted.clone(),
             twilio: settings.twilio.clone(),
             whatsapp: settings.whatsapp.clone(),
-        });
+        }));
         Self {
             contacts: Arc::new(database.clone()),
             channels: Arc::new(database.clone()),
             conversations: Arc::new(database.clone()),
             deliveries: Arc::new(database.clone()),
+            receipts: Arc::new(database.clone()),
+            inbound: Arc::new(database.clone()),
             keys: Arc::new(database.clone()),
             wakeups: Arc::new(database.clone()),
             retention: Arc::new(database.clone()),
             observatory: Arc::new(database.clone()),
-            sender: Arc::new(senders),
+            sender: senders.clone(),
+            webhooks: senders,
             clock: Arc::new(SystemClock),
             ids: Arc::new(RandomIds),
         }
@@ -95,6 +103,7 @@ pub(crate) struct Running {
     pub(crate) ports: Ports,
     pub(crate) compose: Arc<ComposeOutbound>,
     pub(crate) authenticate: Arc<Authenticate>,
+    pub(crate) webhooks: Arc<ReceiveWebhook>,
     engine: Engine,
     database: Database,
     background: Background,
@@ -138,6 +147,7 @@ impl Running {
         Ok(Self {
             compose: Arc::new(compose),
             authenticate: Arc::new(authenticate),
+            webhooks: Arc::new(webhooks(&ports)),
             engine,
             database,
             background,
@@ -157,6 +167,12 @@ impl Running {
         self.engine.stop(self.grace).await;
         self.database.close().await;
     }
+}
+
+fn webhooks(ports: &Ports) -> ReceiveWebhook {
+    let receipts = RecordReceipt::new(Arc::clone(&ports.receipts), Arc::clone(&ports.clock));
+    let messages = ReceiveMessage::new(Arc::clone(&ports.inbound), Arc::clone(&ports.clock), Arc::clone(&ports.ids));
+    ReceiveWebhook::new(Arc::clone(&ports.channels), Arc::clone(&ports.webhooks), receipts, messages)
 }
 
 /// The tasks in the background.

@@ -7,11 +7,18 @@ pub(crate) struct Migrator;
 
 impl MigratorTrait for Migrator {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        vec![Box::new(Step {
-            name: "m0001_first",
-            sqlite: include_str!("m0001_first.sqlite.sql"),
-            postgres: include_str!("m0001_first.postgres.sql"),
-        })]
+        vec![
+            Box::new(Step {
+                name: "m0001_first",
+                sqlite: include_str!("m0001_first.sqlite.sql"),
+                postgres: include_str!("m0001_first.postgres.sql"),
+            }),
+            Box::new(Step {
+                name: "m0002_providers",
+                sqlite: include_str!("m0002_providers.sqlite.sql"),
+                postgres: include_str!("m0002_providers.postgres.sql"),
+            }),
+        ]
     }
 }
 

@@ -44,6 +44,11 @@ worded!(MessageStatus {
 });
 
 impl MessageStatus {
+    /// Whether its provider has it, as far as anybody knows, and nothing says that it went wrong there.
+    pub const fn has_left(self) -> bool {
+        matches!(self, Self::Sent | Self::Delivered | Self::Read)
+    }
+
     /// Whether our own work on it has ended: no attempt of ours will follow by itself.
     pub const fn is_settled(self) -> bool {
         !matches!(self, Self::Queued | Self::Held | Self::Sending)
@@ -96,8 +101,12 @@ pub struct Message {
     pub direction: Direction,
     /// Who wrote it, on our side.
     pub author: Option<Author>,
-    /// What it says, as written.
+    /// What it is: `text`, or another word for what a contact sent that is none.
+    pub kind: String,
+    /// What it says, as written; what was sent without words, what it is.
     pub content: Content,
+    /// What left instead of `content`, where a template had to carry it.
+    pub sent_as: Option<String>,
     /// How far it has come.
     pub status: MessageStatus,
     /// The provider's id for it; on email our Message-ID.
@@ -122,6 +131,7 @@ impl Message {
     /// Whether no provider event will change it any more, unless a person retries.
     pub fn is_final(&self, kind: ChannelKind, now: Timestamp) -> bool {
         match self.status {
+            _ if self.direction == Direction::Inbound => true,
             MessageStatus::Canceled | MessageStatus::Read => true,
             MessageStatus::Queued | MessageStatus::Held | MessageStatus::Sending => false,
             MessageStatus::Failed if self.error.as_ref().is_some_and(|error| error.code == EXPIRED) => true,

@@ -1,7 +1,7 @@
 //! Where a conversation's process lives: its state, its attempts, their fence. Everything here is dated by the
 //! database's clock, so that processes whose clocks differ agree on leases and expiries.
 
-use super::{Outgoing, StoreError};
+use super::{Outgoing, Receipt, StoreError};
 use crate::entities::{AttemptOutcome, Attention, ChannelFault, ConversationStatus, MessageError, MessageStatus};
 use crate::ids::{ChannelId, ConversationId, MessageId, Version};
 use crate::process::ConversationProcess;
@@ -17,6 +17,8 @@ pub struct LoadedProcess {
     pub process: ConversationProcess,
     /// The database's time of the reading.
     pub now: Timestamp,
+    /// Receipts that came before it could be told what they mean, oldest first.
+    pub news: Vec<Receipt>,
 }
 
 /// What the database says to somebody who wants to send a message now.
@@ -93,6 +95,8 @@ pub struct MessageChange {
     pub error: Option<MessageError>,
     /// The provider's id, if it is known now.
     pub provider_message_id: Option<String>,
+    /// The id by which the provider knows the recipient, where that is not the address.
+    pub recipient_alias: Option<String>,
     /// When the provider took it, if it did.
     pub sent_at: Option<Timestamp>,
     /// In how long its next attempt is due, counted by the database's clock.
@@ -112,6 +116,8 @@ pub struct AttemptChange {
     pub provider_code: Option<String>,
     /// What the provider said.
     pub text: Option<String>,
+    /// The provider's id of what was sent, where receipts name it.
+    pub provider_message_id: Option<String>,
 }
 
 impl std::fmt::Debug for AttemptChange {
@@ -149,6 +155,8 @@ pub enum ChannelChange {
 pub enum Saved {
     /// It is on disk.
     Applied,
+    /// It is on disk, and receipts had come that can be judged now: load again.
+    AppliedWithNews,
     /// The attempt is no longer the current one or has an outcome: kept as a late event, nothing else was changed. Only
     /// a success of an attempt that was held for unclear is `Applied`, if nobody is sending the message now.
     Late,

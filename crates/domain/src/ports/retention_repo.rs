@@ -2,6 +2,7 @@
 
 use super::StoreError;
 use async_trait::async_trait;
+use std::time::Duration;
 
 /// Deletes what has outlived its purpose, in batches.
 #[cfg_attr(any(test, feature = "mocks"), mockall::automock)]
@@ -12,4 +13,10 @@ pub trait RetentionRepo: Send + Sync {
     /// # Errors
     /// Any `StoreError` of a write.
     async fn sweep_idempotency_records(&self, batch: u32) -> Result<u32, StoreError>;
+
+    /// Deletes at most `batch` receipts that belong to no message and are older than that; says how many there were.
+    ///
+    /// # Errors
+    /// Any `StoreError` of a write.
+    async fn sweep_receipts(&self, older_than: Duration, batch: u32) -> Result<u32, StoreError>;
 }

@@ -3,6 +3,7 @@
 use crate::entities::ChannelConnection;
 use crate::ids::MessageId;
 use crate::time::Timestamp;
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use thiserror::Error;
 
@@ -108,7 +109,7 @@ impl std::fmt::Debug for Receipt {
 #[derive(Clone, PartialEq, Eq)]
 pub struct ReceiptFailure {
     /// Our stable snake_case code.
-    pub code: &'static str,
+    pub code: Cow<'static, str>,
     /// The provider's own code.
     pub provider_code: Option<String>,
     /// A sentence for people; it may hold an address.
@@ -133,6 +134,8 @@ pub struct InboundMessage {
     pub provider_message_id: String,
     /// Who sent it, as `+` and digits; or, where the provider does not tell a number, its own id for the sender.
     pub from: String,
+    /// What the sender calls themselves, if the provider tells.
+    pub sender_name: Option<String>,
     /// What it is: `text`, or the provider's word for another kind (`image`, `location`, …).
     pub kind: String,
     /// What it says; on other kinds the caption, if there is one.

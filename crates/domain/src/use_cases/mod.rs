@@ -2,12 +2,18 @@
 
 mod authenticate;
 mod compose;
+mod receive_message;
+mod receive_webhook;
+mod record_receipt;
 mod relay_wakeups;
 mod run_conversation;
 mod sweep;
 
 pub use authenticate::*;
 pub use compose::*;
+pub use receive_message::*;
+pub use receive_webhook::*;
+pub use record_receipt::*;
 pub use relay_wakeups::*;
 pub use run_conversation::*;
 pub use sweep::*;

@@ -1,10 +1,11 @@
 //! Delivers what a conversation has due, fires its due times, and says when to come back.
 
+use super::{RecordError, RecordReceipt};
 use crate::entities::{ConversationStatus, MessageStatus};
 use crate::ids::{ConversationId, MessageId};
 use crate::ports::{
     Accepted, Begun, BegunAttempt, Cause, ChannelChange, ChannelRepo, Clock, DeliveryRepo, LoadedProcess,
-    MessageSender, ProcessChange, SaveError, Saved, SendError, StoreError,
+    MessageSender, ProcessChange, ReceiptRepo, SaveError, Saved, SendError, StoreError,
 };
 use crate::process::{ConversationProcess, Effect, Event, PendingMessage};
 use futures_util::future::{Either, select};
@@ -32,6 +33,7 @@ pub struct RunConversation {
     deliveries: Arc<dyn DeliveryRepo>,
     channels: Arc<dyn ChannelRepo>,
     sender: Arc<dyn MessageSender>,
+    receipts: RecordReceipt,
     clock: Arc<dyn Clock>,
 }
 
@@ -64,6 +66,15 @@ pub enum RunError {
     Contended,
 }
 
+impl From<RecordError> for RunError {
+    fn from(error: RecordError) -> Self {
+        match error {
+            RecordError::Store(error) => Self::Store(error),
+            RecordError::Contended => Self::Contended,
+        }
+    }
+}
+
 /// What became of one message that was due.
 enum Progress {
     /// It changed: look at the conversation again.
@@ -78,9 +89,11 @@ impl RunConversation {
         deliveries: Arc<dyn DeliveryRepo>,
         channels: Arc<dyn ChannelRepo>,
         sender: Arc<dyn MessageSender>,
+        receipts: Arc<dyn ReceiptRepo>,
         clock: Arc<dyn Clock>,
     ) -> Self {
-        Self { deliveries, channels, sender, clock }
+        let receipts = RecordReceipt::new(receipts, Arc::clone(&clock));
+        Self { deliveries, channels, sender, receipts, clock }
     }
 
     /// Does what is due and says when to come back.
@@ -105,6 +118,7 @@ impl RunConversation {
 
     async fn go_on(&self, loaded: &mut LoadedProcess) -> Result<Next, RunError> {
         for _ in 0..STEPS {
+            self.judge_news(loaded).await?;
             let now = loaded.now;
             let (process, effect) = loaded.process.clone().step(Event::Woken, now);
             loaded.process = process;
@@ -126,6 +140,21 @@ impl RunConversation {
             }
         }
         Ok(Next::Rest(Duration::ZERO))
+    }
+
+    /// Receipts that came before it could be told what they mean.
+    async fn judge_news(&self, loaded: &mut LoadedProcess) -> Result<(), RunError> {
+        let news = std::mem::take(&mut loaded.news);
+        if news.is_empty() {
+            return Ok(());
+        }
+        for receipt in &news {
+            self.receipts.execute(loaded.process.channel_id, receipt).await?;
+        }
+        self.reload(loaded).await?;
+        // What still waits is looked at when the attempt under way has ended.
+        loaded.news.clear();
+        Ok(())
     }
 
     async fn deliver(&self, loaded: &mut LoadedProcess, message: MessageId) -> Result<Progress, RunError> {
@@ -178,6 +207,10 @@ impl RunConversation {
                     tell(&told);
                     loaded.process = process;
                     return Ok(());
+                }
+                Ok(Saved::AppliedWithNews) => {
+                    tell(&told);
+                    return self.reload(loaded).await;
                 }
                 Ok(Saved::Late) => return self.reload(loaded).await,
                 Err(SaveError::Moved) => self.reload(loaded).await?,

@@ -7,13 +7,17 @@ use std::time::Duration;
 /// How many rows one transaction deletes at most, so that nobody waits long behind it.
 const BATCH: u32 = 1_000;
 
+/// How long a receipt waits for the message it belongs to: as long as Meta repeats one.
+const KEEP_RECEIPTS_FOR: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+
 /// An engine that has done nothing for so long about what is due has forgotten it, or is far behind: then a wake too many
 /// does no harm.
 const FORGOTTEN_AFTER: Duration = Duration::from_secs(10 * 60);
 /// How many are woken in one sweep at most; the next takes more.
 const MOST_WOKEN: u32 = 10_000;
 
-/// Deletes what has outlived its purpose (idempotency records after their 24 hours) and wakes conversations that no engine
+/// Deletes what has outlived its purpose (idempotency records after their 24 hours, receipts of
+/// nobody after seven days) and wakes conversations that no engine
 /// knows of any more although something of theirs is due. Runs hourly, in any process.
 pub struct Sweep {
     retention: Arc<dyn RetentionRepo>,
@@ -25,6 +29,8 @@ pub struct Sweep {
 pub struct Swept {
     /// Idempotency records.
     pub idempotency_records: u64,
+    /// Receipts that belonged to no message.
+    pub receipts: u64,
     /// Conversations that were woken because an engine had forgotten them.
     pub forgotten: u32,
 }
@@ -42,12 +48,23 @@ impl Sweep {
     pub async fn execute(&self) -> Result<Swept, StoreError> {
         let forgotten = self.wakeups.wake_forgotten(FORGOTTEN_AFTER, MOST_WOKEN).await?;
         let mut swept = Swept { forgotten, ..Swept::default() };
-        loop {
-            let deleted = self.retention.sweep_idempotency_records(BATCH).await?;
-            swept.idempotency_records += u64::from(deleted);
-            if deleted < BATCH {
-                return Ok(swept);
-            }
+        swept.idempotency_records = all(|| self.retention.sweep_idempotency_records(BATCH)).await?;
+        swept.receipts = all(|| self.retention.sweep_receipts(KEEP_RECEIPTS_FOR, BATCH)).await?;
+        Ok(swept)
+    }
+}
+
+/// Batch after batch, until one is not full.
+async fn all<F>(mut sweep: impl FnMut() -> F) -> Result<u64, StoreError>
+where
+    F: Future<Output = Result<u32, StoreError>>,
+{
+    let mut swept = 0;
+    loop {
+        let deleted = sweep().await?;
+        swept += u64::from(deleted);
+        if deleted < BATCH {
+            return Ok(swept);
         }
     }
 }
@@ -70,7 +87,9 @@ mod tests {
         let mut wakeups = MockWakeupQueue::new();
         let asked = |overdue: &Duration, most: &u32| (*overdue, *most) == (FORGOTTEN_AFTER, MOST_WOKEN);
         wakeups.expect_wake_forgotten().withf(asked).times(1).returning(|_, _| Ok(3));
+        let old = |age: &Duration, _: &u32| *age == KEEP_RECEIPTS_FOR;
+        retention.expect_sweep_receipts().withf(old).times(1).returning(|_, _| Ok(7));
         let swept = Sweep::new(Arc::new(retention), Arc::new(wakeups)).execute().await.unwrap();
-        assert_eq!(swept, Swept { idempotency_records: 2_500, forgotten: 3 });
+        assert_eq!(swept, Swept { idempotency_records: 2_500, receipts: 7, forgotten: 3 });
     }
 }

@@ -19,8 +19,13 @@ pub(crate) struct MessageBody {
     conversation_id: String,
     #[schema(schema_with = words::direction)]
     direction: &'static str,
+    /// What it is: `text`, or another word for what a contact sent that is none (`image`, `location`, …).
+    kind: String,
     /// What it says, as written.
     content: String,
+    /// What left instead of `content`, where a template had to carry it.
+    #[schema(required = true)]
+    sent_as: Option<String>,
     #[schema(schema_with = words::message_status)]
     status: &'static str,
     /// Whether no news from the provider will change the status any more.
@@ -85,7 +90,9 @@ impl MessageBody {
             id: message.id.to_string(),
             conversation_id: message.conversation_id.to_string(),
             direction: message.direction.as_str(),
+            kind: message.kind,
             content: message.content.into_string(),
+            sent_as: message.sent_as,
             status: message.status.as_str(),
             status_final,
             provider_message_id: message.provider_message_id,

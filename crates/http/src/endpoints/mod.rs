@@ -8,3 +8,4 @@ pub(crate) mod messages;
 pub(crate) mod metrics;
 pub(crate) mod openapi_json;
 pub(crate) mod readyz;
+pub(crate) mod webhooks;

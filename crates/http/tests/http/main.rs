@@ -12,3 +12,4 @@ mod operations;
 mod reading;
 mod representation;
 mod stopping;
+mod webhooks;

@@ -150,5 +150,5 @@ fn resting(id: ConversationId, duration: Duration) -> LoadedProcess {
         attention: None,
         pending: vec![pending],
     };
-    LoadedProcess { process, now }
+    LoadedProcess { process, now, news: Vec::new() }
 }

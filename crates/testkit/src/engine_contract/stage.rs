@@ -40,7 +40,8 @@ impl Stage {
     pub(super) async fn process<H: EngineHarness>(&self) -> Process<H> {
         let sender = Arc::new(RecordingSender::new());
         let (channels, clock) = (Arc::new(self.queue.clone()), Arc::new(TestClock::running()));
-        let run = Arc::new(RunConversation::new(self.runs.clone(), channels, sender, clock));
+        let receipts = Arc::new(self.queue.clone());
+        let run = Arc::new(RunConversation::new(self.runs.clone(), channels, sender, receipts, clock));
         let queue = Arc::new(self.queue.clone());
         let engine = Arc::new(H::start(run, queue.clone()).await);
         let relay = RelayWakeups::new(queue, engine.starter());

@@ -25,7 +25,9 @@ enum Way {
 #[async_trait]
 impl DeliveryRepo for MemoryStore {
     async fn load(&self, id: ConversationId) -> Result<Option<LoadedProcess>, StoreError> {
-        self.transact(|tables, now| tables.process(id).map(|process| LoadedProcess { process, now }))
+        self.transact(|tables, now| {
+            tables.process(id).map(|process| LoadedProcess { process, now, news: tables.receipts_of(id) })
+        })
     }
 
     async fn begin_attempt(&self, message: MessageId, lease: Duration) -> Result<Begun, StoreError> {

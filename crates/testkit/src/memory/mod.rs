@@ -3,8 +3,10 @@
 //! One mutex over plain tables: each port method is one transaction. Refuses to be fast or to keep anything on disk.
 
 mod delivering;
+mod inbound;
 mod opening;
 mod reading;
+mod receipts;
 mod registers;
 mod saving;
 mod tables;

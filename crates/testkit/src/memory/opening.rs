@@ -111,7 +111,9 @@ impl Tables {
             conversation_id: opening.conversation_id,
             direction: Direction::Outbound,
             author: Some(opening.author.clone()),
+            kind: "text".into(),
             content: opening.content.clone(),
+            sent_as: None,
             status: MessageStatus::Queued,
             provider_message_id: None,
             error: None,
@@ -129,6 +131,7 @@ impl Tables {
             lease_until: now,
             probes: false,
             attempts: Vec::new(),
+            traces: Default::default(),
         };
         self.messages.insert(opening.message_id, row);
     }

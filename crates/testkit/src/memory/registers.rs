@@ -13,6 +13,7 @@ use overture_domain::ports::{
 };
 use overture_domain::time::Timestamp;
 use std::cmp::Reverse;
+use std::time::Duration;
 
 #[async_trait]
 impl TenantRepo for MemoryStore {
@@ -153,6 +154,18 @@ impl RetentionRepo for MemoryStore {
                 tables.requests.remove(key);
             }
             u32::try_from(past.len()).unwrap_or(batch)
+        })
+    }
+
+    async fn sweep_receipts(&self, older_than: Duration, batch: u32) -> Result<u32, StoreError> {
+        self.transact(|tables, now| {
+            let mut swept = 0;
+            tables.receipts.retain(|row| {
+                let past = !row.applied && row.kept_at.plus(older_than) <= now && swept < batch;
+                swept += u32::from(past);
+                !past
+            });
+            swept
         })
     }
 }

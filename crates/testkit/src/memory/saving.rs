@@ -14,12 +14,15 @@ impl Tables {
             return Err(SaveError::Moved);
         }
         let ProcessChange { message, attempt, channel, at, .. } = change;
+        let (message_id, mut told, mut unclear) = (message.id, None, false);
         if let Some(attempt) = attempt {
             let current = self.messages.get(&message.id).and_then(MessageRow::under_way);
             if current != Some(attempt.number) && !self.clears_up(&message, &attempt) {
                 self.late.push(LateOutcome { message_id: message.id, attempt, at });
                 return Ok(Saved::Late);
             }
+            told = attempt.provider_message_id.clone();
+            unclear = attempt.outcome == AttemptOutcome::Unclear;
             self.end_attempt(&message, attempt, at);
         }
         if let Some(row) = self.conversations.get_mut(&change.conversation_id) {
@@ -29,13 +32,18 @@ impl Tables {
             conversation.updated_at = at;
             conversation.version = conversation.version.next();
         }
+        if let (Some(alias), Some(row)) = (&message.recipient_alias, self.conversations.get(&change.conversation_id)) {
+            let canonical = row.recipient.address.canonical().to_owned();
+            self.aliases.insert((row.conversation.channel_id, alias.clone()), canonical);
+        }
         self.change_message(message, now);
         match channel {
             Some(ChannelChange::Faulty { id, fault, probe_in }) => self.channel_fails(id, fault, probe_in, now),
             Some(ChannelChange::Works { id }) => self.channel_works(id, change.conversation_id, now),
             None => {}
         }
-        Ok(Saved::Applied)
+        let news = (told.is_some() || unclear) && self.any_receipt_waits(message_id);
+        Ok(if news { Saved::AppliedWithNews } else { Saved::Applied })
     }
 
     /// Whether a late success clears up an unclear attempt of a message that nobody is sending now.
@@ -48,13 +56,11 @@ impl Tables {
     }
 
     fn end_attempt(&mut self, message: &MessageChange, change: AttemptChange, at: Timestamp) {
-        let Some(attempt) = self
-            .messages
-            .get_mut(&message.id)
-            .and_then(|row| row.attempts.iter_mut().find(|it| it.number == change.number))
-        else {
-            return;
-        };
+        let Some(row) = self.messages.get_mut(&message.id) else { return };
+        let Some(attempt) = row.attempts.iter_mut().find(|it| it.number == change.number) else { return };
+        if let Some(id) = &change.provider_message_id {
+            row.traces.entry(change.number).or_default().provider_message_id = Some(id.clone());
+        }
         attempt.ended_at = Some(at);
         attempt.outcome = Some(change.outcome);
         attempt.code = change.code;

@@ -5,7 +5,7 @@ use overture_domain::entities::{
     Message, Recipient,
 };
 use overture_domain::ids::{ApiKeyId, ChannelId, ContactId, ConversationId, MessageId, TenantId, WorkspaceId};
-use overture_domain::ports::{AttemptChange, EarlierRequest, KeyedHash, Tenant, Workspace};
+use overture_domain::ports::{AttemptChange, EarlierRequest, KeyedHash, Receipt, ReceiptStatus, Tenant, Workspace};
 use overture_domain::time::Timestamp;
 use std::collections::{BTreeMap, HashMap};
 
@@ -25,6 +25,11 @@ pub(super) struct Tables {
     pub(super) generations: HashMap<ConversationId, i64>,
     pub(super) requests: HashMap<(TenantId, KeyedHash), RequestRow>,
     pub(super) late: Vec<LateOutcome>,
+    pub(super) receipts: Vec<ReceiptRow>,
+    /// When a contact wrote last, by channel and canonical number.
+    pub(super) windows: HashMap<(ChannelId, String), Timestamp>,
+    /// What providers call recipients, by channel.
+    pub(super) aliases: HashMap<(ChannelId, String), String>,
 }
 
 #[derive(Debug)]
@@ -59,6 +64,23 @@ pub(super) struct MessageRow {
     /// Whether the newest attempt probes a channel in `error`.
     pub(super) probes: bool,
     pub(super) attempts: Vec<Attempt>,
+    /// What receipts say of each attempt, by its number.
+    pub(super) traces: BTreeMap<u32, Trace>,
+}
+
+/// What a provider told of an attempt.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Trace {
+    pub(super) provider_message_id: Option<String>,
+    pub(super) reached: Option<ReceiptStatus>,
+}
+
+#[derive(Debug)]
+pub(super) struct ReceiptRow {
+    pub(super) channel: ChannelId,
+    pub(super) receipt: Receipt,
+    pub(super) applied: bool,
+    pub(super) kept_at: Timestamp,
 }
 
 #[derive(Debug)]

@@ -10,9 +10,11 @@
 pub mod attempts;
 pub mod contacts;
 pub mod faults;
+pub mod inbound;
 pub mod opening;
 pub mod racing;
 pub mod reading;
+pub mod receipts;
 pub mod registers;
 pub mod repeating;
 pub mod saving;
@@ -24,8 +26,8 @@ pub use stage::{Place, Stage};
 
 use async_trait::async_trait;
 use overture_domain::ports::{
-    ApiKeyRepo, ChannelRepo, ContactRepo, ConversationRepo, DeliveryRepo, Observatory, RetentionRepo, TenantRepo,
-    WakeupQueue,
+    ApiKeyRepo, ChannelRepo, ContactRepo, ConversationRepo, DeliveryRepo, InboundRepo, Observatory, ReceiptRepo,
+    RetentionRepo, TenantRepo, WakeupQueue,
 };
 use std::sync::Arc;
 use std::time::Duration;
@@ -38,6 +40,8 @@ pub struct StorePorts {
     pub channels: Arc<dyn ChannelRepo>,
     pub conversations: Arc<dyn ConversationRepo>,
     pub deliveries: Arc<dyn DeliveryRepo>,
+    pub receipts: Arc<dyn ReceiptRepo>,
+    pub inbound: Arc<dyn InboundRepo>,
     pub keys: Arc<dyn ApiKeyRepo>,
     pub tenants: Arc<dyn TenantRepo>,
     pub wakeups: Arc<dyn WakeupQueue>,
@@ -49,7 +53,7 @@ impl StorePorts {
     /// The ports of a store that implements them all.
     pub fn of<S>(store: &S) -> Self
     where
-        S: ContactRepo + ChannelRepo + ConversationRepo + DeliveryRepo + ApiKeyRepo,
+        S: ContactRepo + ChannelRepo + ConversationRepo + DeliveryRepo + ReceiptRepo + InboundRepo + ApiKeyRepo,
         S: TenantRepo + WakeupQueue + RetentionRepo + Observatory + Clone + 'static,
     {
         let store = Arc::new(store.clone());
@@ -58,6 +62,8 @@ impl StorePorts {
             channels: store.clone(),
             conversations: store.clone(),
             deliveries: store.clone(),
+            receipts: store.clone(),
+            inbound: store.clone(),
             keys: store.clone(),
             tenants: store.clone(),
             wakeups: store.clone(),
@@ -211,6 +217,30 @@ macro_rules! store_contract {
                     a_conversation_with_nothing_to_send_is_not_woken
                     messages_that_met_the_fault_are_due_when_their_channel_works
                     a_fault_leaves_other_channels_alone;
+                receipts:
+                    a_receipt_moves_its_message_and_stays_once
+                    a_receipt_is_found_by_the_providers_id_and_by_ours
+                    a_receipt_of_another_channel_is_nobodys
+                    a_receipt_that_came_before_the_answer_is_news_when_the_attempt_ends
+                    a_receipt_of_nobody_is_news_once_its_message_is_known
+                    a_receipt_of_what_became_known_meanwhile_is_judged_again
+                    a_receipt_judged_on_an_old_version_writes_nothing
+                    of_many_equal_receipts_at_once_one_is_kept
+                    a_receipt_settles_an_unclear_attempt
+                    receipts_of_nobody_are_swept_when_their_time_has_passed;
+                inbound:
+                    what_a_contact_writes_stands_in_the_latest_conversation
+                    the_same_message_twice_is_kept_once
+                    of_many_equal_messages_at_once_one_is_kept
+                    a_stranger_gets_a_contact_and_a_conversation
+                    a_contact_that_is_known_is_not_made_again
+                    a_message_placed_on_an_old_version_is_placed_again
+                    a_second_conversation_is_not_begun_beside_one_that_goes_on
+                    what_a_provider_calls_a_recipient_leads_to_their_conversation
+                    a_sender_without_a_number_has_no_thread
+                    a_channel_that_does_not_exist_has_no_thread
+                    another_kind_is_kept_whole
+                    what_waits_for_a_contact_is_due_when_it_writes;
                 wakeups:
                     a_due_wakeup_is_claimed_once
                     a_claim_that_ended_can_be_claimed_again

@@ -102,7 +102,7 @@ pub async fn the_next_attempt_is_dated_by_the_database(stage: &Stage) {
     stage.time_passes(&opening).await;
     let before = stage.loaded(opening.conversation_id).await.now;
     stage.apply(&change).await;
-    let LoadedProcess { process, now } = stage.loaded(opening.conversation_id).await;
+    let LoadedProcess { process, now, .. } = stage.loaded(opening.conversation_id).await;
     let [pending] = process.pending[..] else { panic!("one message is pending") };
     assert_eq!(pending.status, MessageStatus::Queued);
     assert!(before.plus(HOUR) <= pending.next_attempt_at && pending.next_attempt_at <= now.plus(HOUR), "{pending:?}");

@@ -80,6 +80,30 @@ impl Stage {
         self.ports.channels.add(&channel(place), &ChannelSettings::default()).await.expect("a channel can be added");
     }
 
+    /// An SMS channel in the same workspace.
+    pub(super) async fn sms_channel(&self) -> Place {
+        let place = Place { channel: self.ids.channel_id(), ..self.home };
+        let sms = Channel {
+            kind: ChannelKind::Sms,
+            on_unclear: OnUnclear::AskPerson,
+            message_id_domain: None,
+            ..channel(place)
+        };
+        self.ports.channels.add(&sms, &ChannelSettings::default()).await.expect("a channel can be added");
+        place
+    }
+
+    /// A conversation by SMS with a new contact; its wakeup is due at once.
+    pub(super) async fn text_opened(&self, place: Place) -> OpenConversation {
+        let opening = OpenConversation {
+            wire_message_id: None,
+            claimed_for: Duration::ZERO,
+            ..self.creating(place, vec![self.phone()])
+        };
+        self.open(&opening).await;
+        opening
+    }
+
     /// The ports of the same store after a restart.
     pub(super) async fn reopened(&self) -> StorePorts {
         self.harness.reopened().await
@@ -264,6 +288,7 @@ impl Stage {
                 status,
                 error: None,
                 provider_message_id: None,
+                recipient_alias: None,
                 sent_at: None,
                 next_attempt_in: None,
             },
@@ -377,7 +402,7 @@ pub(super) fn content(text: &str) -> Content {
 }
 
 pub(super) fn ended(number: u32, outcome: AttemptOutcome) -> AttemptChange {
-    AttemptChange { number, outcome, code: None, provider_code: None, text: None }
+    AttemptChange { number, outcome, code: None, provider_code: None, text: None, provider_message_id: None }
 }
 
 pub(super) fn fault(since: Timestamp) -> ChannelFault {

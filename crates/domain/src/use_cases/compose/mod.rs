@@ -256,7 +256,7 @@ fn visible(caller: &Caller, mut notices: Vec<Notice>) -> Vec<Notice> {
 }
 
 /// The beginning of a text on one line.
-fn preview(content: &str) -> String {
+pub(super) fn preview(content: &str) -> String {
     let line = content.split_whitespace().collect::<Vec<_>>().join(" ");
     match line.char_indices().nth(PREVIEW) {
         Some((end, _)) => format!("{}…", &line[..end]),

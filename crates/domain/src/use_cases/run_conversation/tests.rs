@@ -14,7 +14,9 @@ use crate::entities::{
     OnUnclear, Recipient, Transport,
 };
 use crate::ids::{ChannelId, Version};
-use crate::ports::{MockChannelRepo, MockClock, MockDeliveryRepo, MockMessageSender, Outgoing, ProcessChange};
+use crate::ports::{
+    MockChannelRepo, MockClock, MockDeliveryRepo, MockMessageSender, MockReceiptRepo, Outgoing, ProcessChange,
+};
 use crate::process::back_off;
 use crate::time::Timestamp;
 use crate::values::{Content, EmailAddress, PhoneNumber};
@@ -67,7 +69,7 @@ fn process(pending: Vec<PendingMessage>) -> ConversationProcess {
 }
 
 fn loaded(process: &ConversationProcess) -> Option<LoadedProcess> {
-    Some(LoadedProcess { process: process.clone(), now: NOW })
+    Some(LoadedProcess { process: process.clone(), now: NOW, news: Vec::new() })
 }
 
 /// A store with that process, read once.
@@ -187,7 +189,8 @@ async fn run(
     channels: MockChannelRepo,
     sender: impl MessageSender + 'static,
 ) -> Result<Next, RunError> {
-    RunConversation::new(Arc::new(deliveries), Arc::new(channels), Arc::new(sender), Arc::new(Standing))
+    let receipts = Arc::new(MockReceiptRepo::new());
+    RunConversation::new(Arc::new(deliveries), Arc::new(channels), Arc::new(sender), receipts, Arc::new(Standing))
         .execute(CONVERSATION)
         .await
 }

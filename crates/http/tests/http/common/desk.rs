@@ -1,21 +1,27 @@
 //! One tenant's desk: a workspace, a channel of each kind, keys, and the server in front of them.
 
-use super::{Answer, Ask, Conversations, Parts};
+use super::{Answer, Ask, Conversations, Parts, WordReader};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use overture_domain::entities::{
-    ApiKey, Channel, ChannelKind, ChannelSettings, ChannelState, KeyDigest, OnUnclear, Scope, Transport,
+    ApiKey, Channel, ChannelKind, ChannelSettings, ChannelState, KeyDigest, Message, OnUnclear, Scope, Transport,
 };
 use overture_domain::ids::{ChannelId, TenantId, Version, WorkspaceId};
 use overture_domain::ports::{
-    ApiKeyRepo, ChannelRepo, ConversationRepo, IdGenerator, NewIds, Tenant, TenantRepo, Workspace,
+    ApiKeyRepo, Begun, Cause, ChannelRepo, ConversationRepo, DeliveryRepo, IdGenerator, NewIds, SendError, Tenant,
+    TenantRepo, Workspace,
 };
-use overture_domain::use_cases::{Authenticate, ComposeOutbound, ComposePorts, DeliverWithinDefaults, RequestHasher};
+use overture_domain::process::{Effect, Event};
+use overture_domain::use_cases::{
+    Authenticate, ComposeOutbound, ComposePorts, DeliverWithinDefaults, ReceiveMessage, ReceiveWebhook, RecordReceipt,
+    RequestHasher,
+};
 use overture_domain::values::{DeliverWithin, Secret};
 use overture_http::{Application, HttpOptions, Serving, serve};
 use overture_testkit::{BEGINNING, MemoryStore, RecordingStarter, SequentialIds};
 use reqwest::{Method, RequestBuilder};
 use serde_json::{Value, json};
 use std::sync::{Arc, LazyLock};
+use std::time::Duration;
 
 /// What every test of this binary counts.
 static METRICS: LazyLock<PrometheusHandle> = LazyLock::new(|| PrometheusBuilder::new().install_recorder().unwrap());
@@ -205,6 +211,25 @@ impl Desk {
         self.store.newest_messages(self.tenant, 1_000).await.unwrap().len()
     }
 
+    /// The message was sent once, and nobody knows what became of that.
+    pub(crate) async fn leave_unclear(&self, message: &Message) {
+        let Begun::Attempt(attempt) = self.store.begin_attempt(message.id, Duration::from_secs(60)).await.unwrap()
+        else {
+            panic!("it is due")
+        };
+        let loaded = self.store.load(message.conversation_id).await.unwrap().unwrap();
+        let cause = Cause { code: "cut", provider_code: None, text: "The connection was cut.".into() };
+        let ended = Event::AttemptEnded {
+            message: message.id,
+            number: attempt.number,
+            probed: false,
+            result: Err(SendError::Unclear(cause)),
+            at: BEGINNING,
+        };
+        let (_, Effect::Keep(change)) = loaded.process.step(ended, loaded.now) else { panic!("it is kept") };
+        self.store.save(*change).await.unwrap();
+    }
+
     pub(crate) async fn answer_of(&self, body: &Value) -> Answer {
         self.post(body).answer().await
     }
@@ -238,6 +263,7 @@ fn application(store: &MemoryStore, conversations: &Arc<Conversations>, parts: &
     Application {
         authenticate: Arc::new(Authenticate::new(store.clone(), clock.clone())),
         compose: Arc::new(ComposeOutbound::new(ports, RequestHasher::new(&[7; 32]), defaults)),
+        webhooks: Arc::new(webhooks(&store)),
         conversations: conversations.clone(),
         contacts: store.clone(),
         channels: store.clone(),
@@ -248,6 +274,14 @@ fn application(store: &MemoryStore, conversations: &Arc<Conversations>, parts: &
         metrics: Arc::new(|| METRICS.render()),
         runtime: tokio::runtime::Handle::current(),
     }
+}
+
+/// What providers call: signed with a word instead of a secret.
+fn webhooks(store: &Arc<MemoryStore>) -> ReceiveWebhook {
+    let clock = Arc::new(store.clock().clone());
+    let receipts = RecordReceipt::new(store.clone(), clock.clone());
+    let messages = ReceiveMessage::new(store.clone(), clock, Arc::new(SequentialIds::after(2_000_000)));
+    ReceiveWebhook::new(store.clone(), Arc::new(WordReader), receipts, messages)
 }
 
 /// A client that speaks plain HTTP here, whatever TLS it was built for.

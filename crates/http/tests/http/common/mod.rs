@@ -4,8 +4,10 @@ mod answer;
 mod conversations;
 mod desk;
 mod parts;
+mod word_reader;
 
 pub(crate) use answer::{Answer, Ask};
 pub(crate) use conversations::{Conversations, Trouble};
 pub(crate) use desk::{Desk, client, seed_body};
 pub(crate) use parts::Parts;
+pub(crate) use word_reader::{WORD, WordReader};

@@ -72,6 +72,7 @@ async fn a_rest_counts_from_the_end_of_a_slow_send() {
         Arc::new(deliveries),
         Arc::new(connects()),
         Arc::new(answers(Err(limited))),
+        Arc::new(MockReceiptRepo::new()),
         Arc::new(clock),
     );
     assert_eq!(run.execute(CONVERSATION).await.unwrap(), Next::Rest(MINUTE), "when its time ends");

@@ -1,0 +1,226 @@
+//! What contacts write: placed and kept in one transaction, with the window that it opens.
+
+use crate::Database;
+use crate::contacts::contact_of;
+use crate::dialect::claim_names;
+use crate::error::store_error;
+use crate::open::{address_name, write_contacts};
+use crate::rows::{Row, millis};
+use crate::sql::{Script, change, one};
+use async_trait::async_trait;
+use overture_domain::entities::{AddressKind, ConversationStatus, Direction, MessageStatus};
+use overture_domain::ids::{ChannelId, ConversationId, TenantId, Version, WorkspaceId};
+use overture_domain::ports::{
+    ContactChoice, InboundRepo, Kept, PlacedMessage, Placement, SaveError, StoreError, Thread, ThreadConversation,
+};
+use overture_domain::time::Timestamp;
+use overture_domain::values::PhoneNumber;
+use sea_orm::{DatabaseTransaction, DbErr};
+use std::sync::Arc;
+use uuid::Uuid;
+
+/// The channel, and what its provider's id for the sender stands for.
+const CHANNEL: &str = "SELECT ch.id AS id, ch.tenant_id, ch.workspace_id, \
+    (SELECT canonical FROM recipient_aliases a WHERE a.channel_id = ch.id AND a.alias = ?) AS known_as FROM channels ch WHERE ch.id = ?";
+
+/// The conversation of the latest message between a channel and a number.
+const LATEST: &str = "SELECT id, version, status FROM conversations WHERE channel_id = ? AND recipient_canonical = ? \
+    AND recipient_kind = 'phone' ORDER BY last_message_at DESC LIMIT 1";
+
+#[async_trait]
+impl InboundRepo for Database {
+    async fn thread(
+        &self,
+        channel: ChannelId,
+        number: Option<PhoneNumber>,
+        alias: String,
+    ) -> Result<Option<Thread>, StoreError> {
+        let failed = |error: DbErr| store_error(&error);
+        let channel = channel.as_uuid();
+        let found = one(&self.readers, CHANNEL, [alias.into(), channel.into()]).await.map_err(failed)?;
+        let Some(row) = found else { return Ok(None) };
+        let row = Row::of("channels", &row);
+        let tenant_id = TenantId::from_uuid(row.get("tenant_id")?);
+        let known_as = row.get::<Option<String>>("known_as")?.map(|number| PhoneNumber::from_stored(&number));
+        let workspace_id = WorkspaceId::from_uuid(row.get("workspace_id")?);
+        let Some(sender) = known_as.clone().or(number) else {
+            return Ok(Some(Thread { tenant_id, workspace_id, known_as, conversation: None, contact: None }));
+        };
+        let latest = one(&self.readers, LATEST, [channel.into(), sender.as_str().into()]).await.map_err(failed)?;
+        let conversation = latest.map(|row| {
+            let row = Row::of("conversations", &row);
+            Ok::<_, StoreError>(ThreadConversation {
+                id: ConversationId::from_uuid(row.get("id")?),
+                version: Version(row.get("version")?),
+                status: row.parsed("status", ConversationStatus::parse)?,
+            })
+        });
+        let contact = contact_of(self, tenant_id, &sender).await?;
+        Ok(Some(Thread { tenant_id, workspace_id, known_as, conversation: conversation.transpose()?, contact }))
+    }
+
+    async fn keep_message(&self, message: PlacedMessage) -> Result<Kept, SaveError> {
+        let message = Arc::new(message);
+        let kept = self.writer.write(move |tx| {
+            let message = Arc::clone(&message);
+            Box::pin(async move { keep(tx, &message).await })
+        });
+        kept.await?.ok_or(SaveError::Moved)
+    }
+}
+
+/// Keeps a message; `None` if its place has changed.
+async fn keep(tx: &DatabaseTransaction, message: &PlacedMessage) -> Result<Option<Kept>, DbErr> {
+    let channel = message.channel_id.as_uuid();
+    let own = format!("message {} of {channel}", message.provider_message_id);
+    let sender = format!("conversation of {channel} with {}", message.from.as_str());
+    claim_names(tx, vec![own, sender, address_name(message.tenant_id, AddressKind::Phone, message.from.as_str())])
+        .await?;
+    if is_kept(tx, message).await? {
+        return Ok(Some(Kept::Repeated));
+    }
+    let conversation = match &message.place {
+        Placement::In { id, expected, status } => {
+            if !goes_on(tx, message, *id, *expected, *status).await? {
+                return Ok(None);
+            }
+            *id
+        }
+        Placement::New { id, contact } => {
+            if !begins(tx, message, *id, contact).await? {
+                return Ok(None);
+            }
+            *id
+        }
+    };
+    write_message(tx, message, conversation).await?;
+    open_window(tx, message).await?;
+    wake_held(tx, message).await?;
+    Ok(Some(Kept::New))
+}
+
+async fn is_kept(tx: &DatabaseTransaction, message: &PlacedMessage) -> Result<bool, DbErr> {
+    let sql = "SELECT 1 FROM messages m JOIN conversations v ON v.id = m.conversation_id \
+               WHERE m.provider_message_id = ? AND m.direction = 'inbound' AND v.channel_id = ? LIMIT 1";
+    let values = [message.provider_message_id.clone().into(), message.channel_id.as_uuid().into()];
+    Ok(one(tx, sql, values).await?.is_some())
+}
+
+async fn goes_on(
+    tx: &DatabaseTransaction,
+    message: &PlacedMessage,
+    id: ConversationId,
+    expected: Version,
+    status: ConversationStatus,
+) -> Result<bool, DbErr> {
+    let sql = "UPDATE conversations SET status = ?, last_message_preview = ?, last_message_at = ?, updated_at = ?, version = version + 1 \
+               WHERE id = ? AND version = ?";
+    let values = [
+        status.as_str().into(),
+        message.preview.clone().into(),
+        millis(message.at),
+        millis(message.at),
+        id.as_uuid().into(),
+        expected.0.into(),
+    ];
+    Ok(change(tx, sql, values).await? > 0)
+}
+
+/// A conversation that the contact begins; `false` if there is one by now, or the contact is not as it was read.
+async fn begins(
+    tx: &DatabaseTransaction,
+    message: &PlacedMessage,
+    id: ConversationId,
+    contact: &ContactChoice,
+) -> Result<bool, DbErr> {
+    let number = message.from.as_str();
+    if one(tx, LATEST, [message.channel_id.as_uuid().into(), number.into()]).await?.is_some() {
+        return Ok(false);
+    }
+    let sql = "SELECT c.id, c.version FROM contact_addresses a JOIN contacts c ON c.id = a.contact_id \
+               WHERE a.tenant_id = ? AND a.kind = 'phone' AND a.canonical = ? {lock c}";
+    let owner = one(tx, sql, [message.tenant_id.as_uuid().into(), number.into()]).await?;
+    let owner = owner.map(|row| Ok::<_, DbErr>((row.try_get_by_index::<Uuid>(0)?, row.try_get_by_index::<i64>(1)?)));
+    let stands = match (owner.transpose()?, contact) {
+        (None, ContactChoice::Create { .. }) => true,
+        (Some((owner, version)), ContactChoice::Use { id, expect, .. }) => (owner, version) == (id.as_uuid(), expect.0),
+        _ => false,
+    };
+    if !stands {
+        return Ok(false);
+    }
+    let mut script = Script::default();
+    write_contacts(&mut script, [(message.tenant_id, contact, message.at)]);
+    script.change(tx).await?;
+    let name = match contact {
+        ContactChoice::Create { name, .. } => name.as_ref(),
+        ContactChoice::Use { fill_name, .. } => fill_name.as_ref(),
+    };
+    let values = [
+        id.as_uuid().into(),
+        message.tenant_id.as_uuid().into(),
+        message.workspace_id.as_uuid().into(),
+        message.channel_id.as_uuid().into(),
+        contact.id().as_uuid().into(),
+        ConversationStatus::Open.as_str().into(),
+        message.preview.clone().into(),
+        millis(message.at),
+        AddressKind::Phone.as_str().into(),
+        number.into(),
+        number.into(),
+        name.map(|name| name.as_str().to_owned()).into(),
+        millis(message.at),
+        millis(message.at),
+    ];
+    let sql = "INSERT INTO conversations (id, tenant_id, workspace_id, channel_id, contact_id, status, human_managed, last_message_preview, \
+               last_message_at, recipient_kind, recipient_canonical, recipient_display, recipient_name, version, created_at, updated_at) \
+               VALUES (?,?,?,?,?,?,FALSE,?,?,?,?,?,?,1,?,?)";
+    change(tx, sql, values).await?;
+    Ok(true)
+}
+
+async fn write_message(
+    tx: &DatabaseTransaction,
+    message: &PlacedMessage,
+    conversation: ConversationId,
+) -> Result<(), DbErr> {
+    let values = [
+        message.message_id.as_uuid().into(),
+        conversation.as_uuid().into(),
+        Direction::Inbound.as_str().into(),
+        message.content.as_str().into(),
+        MessageStatus::Delivered.as_str().into(),
+        message.provider_message_id.clone().into(),
+        message.kind.clone().into(),
+        message.raw.clone().into(),
+        millis(message.at),
+        millis(message.at),
+        message.written_at.map(Timestamp::as_millis).into(),
+        millis(message.at),
+    ];
+    let sql = "INSERT INTO messages (id, conversation_id, direction, content, status, provider_message_id, kind, raw, attempts, unclear, \
+               next_attempt_at, deliver_by, created_at, sent_at, delivered_at) VALUES (?,?,?,?,?,?,?,?,0,0,{now},?,?,?,?)";
+    change(tx, sql, values).await.map(|_| ())
+}
+
+/// The contact may be written to freely for a day, counted from when it wrote, by the database's clock at the latest.
+async fn open_window(tx: &DatabaseTransaction, message: &PlacedMessage) -> Result<(), DbErr> {
+    let values = [
+        message.channel_id.as_uuid().into(),
+        message.from.as_str().into(),
+        message.written_at.map_or(i64::MAX, Timestamp::as_millis).into(),
+    ];
+    let sql = "INSERT INTO windows (channel_id, canonical, opened_at) VALUES (?, ?, least({now}, ?)) \
+               ON CONFLICT (channel_id, canonical) DO UPDATE SET opened_at = greatest(windows.opened_at, excluded.opened_at)";
+    change(tx, sql, values).await.map(|_| ())
+}
+
+/// Whatever waits for this contact to write is due, in whichever conversation of the channel it stands.
+async fn wake_held(tx: &DatabaseTransaction, message: &PlacedMessage) -> Result<(), DbErr> {
+    let sql = "INSERT INTO wakeups (conversation_id, workspace_id, generation, due_at, claimed_until, tries) \
+               SELECT DISTINCT v.id, v.workspace_id, {now}, {now}, 0, 0 FROM conversations v CROSS JOIN messages m ON m.conversation_id = v.id \
+               WHERE v.channel_id = ? AND v.recipient_canonical = ? AND v.recipient_kind = 'phone' AND m.status IN ('queued', 'held') \
+               ON CONFLICT (conversation_id) DO UPDATE SET generation = greatest(wakeups.generation + 1, excluded.generation), \
+               due_at = least(wakeups.due_at, excluded.due_at)";
+    change(tx, sql, [message.channel_id.as_uuid().into(), message.from.as_str().into()]).await.map(|_| ())
+}

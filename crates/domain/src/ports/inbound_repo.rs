@@ -1,0 +1,110 @@
+//! Where what contacts write is kept.
+
+use super::{ContactChoice, Kept, SaveError, StoreError};
+use crate::entities::{Contact, ConversationStatus};
+use crate::ids::{ChannelId, ConversationId, MessageId, TenantId, Version, WorkspaceId};
+use crate::time::Timestamp;
+use crate::values::{Content, PhoneNumber};
+use async_trait::async_trait;
+
+/// Where what somebody writes on a channel belongs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Thread {
+    /// The channel's tenant.
+    pub tenant_id: TenantId,
+    /// The channel's workspace.
+    pub workspace_id: WorkspaceId,
+    /// The number behind the sender, where the provider's id for it is known to stand for one.
+    pub known_as: Option<PhoneNumber>,
+    /// The conversation of the latest message between the two.
+    pub conversation: Option<ThreadConversation>,
+    /// Whoever has that number.
+    pub contact: Option<Contact>,
+}
+
+/// A conversation that goes on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ThreadConversation {
+    /// Which.
+    pub id: ConversationId,
+    /// The version that a change must find.
+    pub version: Version,
+    /// Where it stands.
+    pub status: ConversationStatus,
+}
+
+/// A contact's message with the place it was given.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PlacedMessage {
+    /// The channel it came to.
+    pub channel_id: ChannelId,
+    /// The channel's tenant.
+    pub tenant_id: TenantId,
+    /// The channel's workspace.
+    pub workspace_id: WorkspaceId,
+    /// Who wrote it.
+    pub from: PhoneNumber,
+    /// In which conversation it stands.
+    pub place: Placement,
+    /// Its id.
+    pub message_id: MessageId,
+    /// What it is: `text`, or another word for another kind.
+    pub kind: String,
+    /// What it says.
+    pub content: Content,
+    /// The beginning of it, for lists.
+    pub preview: String,
+    /// The whole as it came, where `content` does not say everything.
+    pub raw: Option<String>,
+    /// The provider's id of it.
+    pub provider_message_id: String,
+    /// When it was written, by the provider's clock.
+    pub written_at: Option<Timestamp>,
+    /// When people see it came.
+    pub at: Timestamp,
+}
+
+/// In which conversation a contact's message stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Placement {
+    /// In one that goes on, if it still has that version.
+    In {
+        /// Which.
+        id: ConversationId,
+        /// As it was read.
+        expected: Version,
+        /// Where it stands with this message.
+        status: ConversationStatus,
+    },
+    /// In a new one: nobody has written to this contact on this channel.
+    New {
+        /// Its id.
+        id: ConversationId,
+        /// With whom.
+        contact: ContactChoice,
+    },
+}
+
+/// Keeps what contacts write.
+#[cfg_attr(any(test, feature = "mocks"), mockall::automock)]
+#[async_trait]
+pub trait InboundRepo: Send + Sync {
+    /// Where what a sender writes on a channel belongs. `number` is the sender's number as the provider gave it, `alias`
+    /// the provider's own id for the sender. `None` if there is no such channel.
+    ///
+    /// # Errors
+    /// Any `StoreError` of a read.
+    async fn thread(
+        &self,
+        channel: ChannelId,
+        number: Option<PhoneNumber>,
+        alias: String,
+    ) -> Result<Option<Thread>, StoreError>;
+
+    /// Keeps a message in its place, in one transaction: the conversation has it, the window of this contact on this channel
+    /// is open from when it was written, and whatever waits for that is woken.
+    ///
+    /// # Errors
+    /// `Moved` if its place has changed: place it again. Any `StoreError` of a write.
+    async fn keep_message(&self, message: PlacedMessage) -> Result<Kept, SaveError>;
+}

@@ -1,0 +1,94 @@
+//! Receives a call that a provider makes to us.
+
+use super::{ReceiveMessage, Received, RecordError, RecordReceipt};
+use crate::entities::ChannelConnection;
+use crate::ids::ChannelId;
+use crate::ports::{ChannelRepo, ProviderEvent, StoreError, WebhookCall, WebhookError, WebhookReader};
+use std::sync::Arc;
+use thiserror::Error;
+
+/// Receives a call that a provider makes to us: believed only with the channel's signature, and answered once everything
+/// that it tells is on disk.
+pub struct ReceiveWebhook {
+    channels: Arc<dyn ChannelRepo>,
+    reader: Arc<dyn WebhookReader>,
+    receipts: RecordReceipt,
+    messages: ReceiveMessage,
+}
+
+/// Why a call was not taken.
+#[derive(Debug, Error)]
+pub enum ReceiveError {
+    /// There is no such channel, or whoever calls does not know its secret: one answer, so that neither can be told from
+    /// the other.
+    #[error("the call is not the provider's")]
+    Forged,
+    /// The provider signed what we cannot read; sending it again will not help.
+    #[error("the call cannot be read")]
+    Unreadable,
+    /// Not everything is on disk: the provider may call again.
+    #[error(transparent)]
+    NotKept(#[from] RecordError),
+}
+
+impl From<StoreError> for ReceiveError {
+    fn from(error: StoreError) -> Self {
+        Self::NotKept(error.into())
+    }
+}
+
+impl ReceiveWebhook {
+    /// From the ports and use cases it needs.
+    pub fn new(
+        channels: Arc<dyn ChannelRepo>,
+        reader: Arc<dyn WebhookReader>,
+        receipts: RecordReceipt,
+        messages: ReceiveMessage,
+    ) -> Self {
+        Self { channels, reader, receipts, messages }
+    }
+
+    /// Takes a call to a channel's address.
+    ///
+    /// # Errors
+    /// See `ReceiveError`.
+    pub async fn execute(&self, channel: ChannelId, call: &WebhookCall) -> Result<(), ReceiveError> {
+        let Some(connection) = self.connection(channel).await? else { return Err(ReceiveError::Forged) };
+        let events = self.reader.read(&connection, call).map_err(|error| match error {
+            WebhookError::Forged => ReceiveError::Forged,
+            WebhookError::Unreadable => ReceiveError::Unreadable,
+        })?;
+        for event in &events {
+            match event {
+                ProviderEvent::Receipt(receipt) => {
+                    self.receipts.execute(channel, receipt).await?;
+                }
+                ProviderEvent::Message(message) => {
+                    if self.messages.execute(channel, message).await? == Received::OfNobody {
+                        tracing::warn!(channel_id = %channel, "a message came from a sender without a number");
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether whoever sets the webhook up knows the channel's verify token.
+    ///
+    /// # Errors
+    /// `Forged` if not, or if there is no such channel; `NotKept` if the store could not say.
+    pub async fn confirm(&self, channel: ChannelId, token: &str) -> Result<(), ReceiveError> {
+        match self.connection(channel).await? {
+            Some(connection) if self.reader.is_verify_token(&connection, token) => Ok(()),
+            _ => Err(ReceiveError::Forged),
+        }
+    }
+
+    async fn connection(&self, channel: ChannelId) -> Result<Option<ChannelConnection>, StoreError> {
+        match self.channels.connection(channel).await {
+            // Whoever cannot read the secrets cannot know who calls.
+            Err(StoreError::Corrupt { .. }) => Ok(None),
+            read => read,
+        }
+    }
+}

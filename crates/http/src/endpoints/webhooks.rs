@@ -1,0 +1,114 @@
+//! `/webhooks/…`: what providers call. Each is believed by its signature alone and answered once what it tells is on disk.
+//!
+//! Whoever cannot sign, and whoever names a channel that does not exist, is told the same. These paths are for providers:
+//! they do not stand in the OpenAPI document.
+
+use crate::Code;
+use crate::body::raw;
+use crate::failure::Failure;
+use crate::state::State;
+use actix_web::http::header::{CONTENT_TYPE, HeaderMap};
+use actix_web::web::{self, Payload};
+use actix_web::{HttpRequest, HttpResponse};
+use overture_domain::ids::ChannelId;
+use overture_domain::ports::{Hook, WebhookCall};
+use overture_domain::use_cases::{ReceiveError, RecordError};
+use std::collections::BTreeMap;
+
+/// Twilio's calls are forms of a few kilobytes; a text of 1,600 characters in three bytes each, percent-encoded, fits.
+const TWILIO_LIMIT: usize = 64 * 1024;
+/// Meta's are batches of up to 3 MB.
+const WHATSAPP_LIMIT: usize = 4 * 1024 * 1024;
+/// What Twilio takes for "no reply".
+const NO_REPLY: &str = "<?xml version=\"1.0\" encoding=\"UTF-8\"?><Response/>";
+
+/// `POST /webhooks/twilio/{channelId}/status`
+pub(crate) async fn twilio_status(
+    request: HttpRequest,
+    payload: Payload,
+    state: web::Data<State>,
+) -> Result<HttpResponse, Failure> {
+    receive(&request, payload, &state, Hook::TwilioStatus, TWILIO_LIMIT).await?;
+    Ok(HttpResponse::NoContent().finish())
+}
+
+/// `POST /webhooks/twilio/{channelId}/inbound`
+pub(crate) async fn twilio_inbound(
+    request: HttpRequest,
+    payload: Payload,
+    state: web::Data<State>,
+) -> Result<HttpResponse, Failure> {
+    receive(&request, payload, &state, Hook::TwilioInbound, TWILIO_LIMIT).await?;
+    Ok(HttpResponse::Ok().insert_header((CONTENT_TYPE, "text/xml")).body(NO_REPLY))
+}
+
+/// `POST /webhooks/whatsapp/{channelId}`
+pub(crate) async fn whatsapp(
+    request: HttpRequest,
+    payload: Payload,
+    state: web::Data<State>,
+) -> Result<HttpResponse, Failure> {
+    receive(&request, payload, &state, Hook::WhatsApp, WHATSAPP_LIMIT).await?;
+    Ok(HttpResponse::Ok().finish())
+}
+
+/// `GET /webhooks/whatsapp/{channelId}`: Meta asks whether the address is ours, and wants its challenge back.
+pub(crate) async fn whatsapp_handshake(request: HttpRequest, state: web::Data<State>) -> Result<HttpResponse, Failure> {
+    let asked: BTreeMap<String, String> = url::form_urlencoded::parse(request.query_string().as_bytes())
+        .map(|(name, value)| (name.into_owned(), value.into_owned()))
+        .collect();
+    let said = |name: &str| asked.get(name).cloned().unwrap_or_default();
+    let (channel, token) = (channel_of(&request)?, said("hub.verify_token"));
+    if said("hub.mode") != "subscribe" {
+        return Err(refused());
+    }
+    let webhooks = state.application.webhooks.clone();
+    state.run(async move { webhooks.confirm(channel, &token).await.map_err(failure) }).await?;
+    Ok(HttpResponse::Ok().insert_header((CONTENT_TYPE, "text/plain; charset=utf-8")).body(said("hub.challenge")))
+}
+
+async fn receive(
+    request: &HttpRequest,
+    payload: Payload,
+    state: &State,
+    hook: Hook,
+    limit: usize,
+) -> Result<(), Failure> {
+    let channel = channel_of(request)?;
+    let body = raw(request, payload, state, limit).await?;
+    let path_and_query = request.uri().path_and_query().map_or_else(String::new, ToString::to_string);
+    let call = WebhookCall { hook, path_and_query, headers: headers(request.headers()), body: body.to_vec() };
+    let webhooks = state.application.webhooks.clone();
+    state.run(async move { webhooks.execute(channel, &call).await.map_err(failure) }).await
+}
+
+/// Only those that say who calls and what the body is.
+fn headers(all: &HeaderMap) -> BTreeMap<String, String> {
+    let wanted = |name: &str| name.starts_with("x-twilio-") || name.starts_with("x-hub-") || name == "content-type";
+    all.iter()
+        .filter(|(name, _)| wanted(name.as_str()))
+        .filter_map(|(name, value)| Some((name.as_str().to_owned(), value.to_str().ok()?.to_owned())))
+        .collect()
+}
+
+fn channel_of(request: &HttpRequest) -> Result<ChannelId, Failure> {
+    ChannelId::parse(request.match_info().query("id")).ok_or_else(refused)
+}
+
+fn failure(error: ReceiveError) -> Failure {
+    match error {
+        ReceiveError::Forged => refused(),
+        ReceiveError::Unreadable => {
+            Failure::new(Code::UnreadableWebhook, "The signature fits, and the body is none that this provider sends.")
+        }
+        ReceiveError::NotKept(error @ RecordError::Contended) => Failure::busy(error),
+        ReceiveError::NotKept(RecordError::Store(error)) => error.into(),
+    }
+}
+
+fn refused() -> Failure {
+    Failure::new(
+        Code::WebhookRefused,
+        "This call is refused: its signature does not fit this address. Check the secret and OVERTURE__PUBLIC_URL.",
+    )
+}

@@ -18,6 +18,7 @@ pub(crate) use sandbox::SandboxSettings;
 pub use smtp::is_this_machine;
 pub(crate) use smtp::{SmtpSettings, Tls};
 pub(crate) use twilio::{ApiKey, Sender, TwilioSettings};
+pub(crate) use whatsapp::WhatsAppSettings;
 
 /// Settings that can be stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -56,6 +57,8 @@ impl SettingsProblem {
 /// and `replyTo`; the port's default is 25, 587 or 465, by `tls`. The sandbox takes `from` and, on email, `replyTo`.
 /// Twilio takes `accountSid`, `authToken`, `secondaryAuthToken`, `apiKeySid` with `apiKeySecret`, and either `from` or
 /// `messagingServiceSid`.
+/// The WhatsApp Cloud API takes `phoneNumberId`, `businessAccountId`, `accessToken`, `appSecret`, `secondaryAppSecret`
+/// and `verifyToken`.
 /// `null` and an empty text equal absent.
 ///
 /// # Errors

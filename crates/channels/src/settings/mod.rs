@@ -17,6 +17,8 @@ use thiserror::Error;
 pub(crate) use sandbox::SandboxSettings;
 pub use smtp::is_this_machine;
 pub(crate) use smtp::{SmtpSettings, Tls};
+pub(crate) use twilio::{ApiKey, Sender, TwilioSettings};
+pub(crate) use whatsapp::WhatsAppSettings;
 
 /// Settings that can be stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -53,6 +55,10 @@ impl SettingsProblem {
 ///
 /// SMTP takes `host`, `port`, `tls` (`none`, `starttls` or `tls`; default `starttls`), `username`, `password`, `from`
 /// and `replyTo`; the port's default is 25, 587 or 465, by `tls`. The sandbox takes `from` and, on email, `replyTo`.
+/// Twilio takes `accountSid`, `authToken`, `secondaryAuthToken`, `apiKeySid` with `apiKeySecret`, and either `from` or
+/// `messagingServiceSid`.
+/// The WhatsApp Cloud API takes `phoneNumberId`, `businessAccountId`, `accessToken`, `appSecret`, `secondaryAppSecret`
+/// and `verifyToken`.
 /// `null` and an empty text equal absent.
 ///
 /// # Errors
@@ -74,7 +80,7 @@ pub fn check_settings(
     match transport {
         Transport::Smtp => smtp::check(json, env),
         Transport::Sandbox => sandbox::check(kind, json, env),
-        Transport::Twilio => twilio::check(json, env),
+        Transport::Twilio => twilio::check(kind, json, env),
         Transport::WhatsAppCloud => whatsapp::check(json, env),
     }
 }

@@ -159,9 +159,11 @@ fn a_password_without_tls_is_taken_only_for_this_machine() {
 
 #[test]
 fn a_transport_that_cannot_carry_the_kind_is_refused() {
-    for kind in [ChannelKind::Sms, ChannelKind::WhatsApp] {
+    let able =
+        [(ChannelKind::Sms, "sandbox or twilio"), (ChannelKind::WhatsApp, "sandbox or twilio or whatsapp-cloud")];
+    for (kind, able) in able {
         let problem = check_settings(kind, Transport::Smtp, &with(json!({})), &no_env).unwrap_err();
-        assert_eq!(problem.to_string(), format!("transport smtp cannot carry {kind}. For {kind} use sandbox."));
+        assert_eq!(problem.to_string(), format!("transport smtp cannot carry {kind}. For {kind} use {able}."));
     }
 }
 

@@ -19,6 +19,7 @@ mod phone_number;
 mod phone_spelling;
 mod phone_writing;
 mod secret;
+mod sms_segments;
 mod subject;
 mod template;
 mod text;
@@ -32,6 +33,7 @@ pub use flaw::Flaw;
 pub use idempotency_key::IdempotencyKey;
 pub use phone_number::PhoneNumber;
 pub use secret::Secret;
+pub use sms_segments::{SmsEncoding, SmsSegments};
 pub use subject::Subject;
 pub use template::{TemplateMessage, TemplateName, TemplateVariables};
 

@@ -77,7 +77,7 @@ fn accepted(body: &Value) -> Option<Accepted> {
 fn by_status(status: u16, is_graph: bool) -> Meaning {
     match status {
         300..400 => Meaning::Config("redirected"),
-        401 => Meaning::Config("credentials_refused"),
+        401 => Meaning::Config("authentication_failed"),
         // A server that gave up waiting for what it may have passed on already.
         408 => Meaning::Unclear("answer_unreadable"),
         429 => Meaning::Limited("rate_limited", None),

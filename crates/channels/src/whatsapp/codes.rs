@@ -24,7 +24,7 @@ const PAIR_INTERVAL: Duration = Duration::from_secs(6);
 pub(super) fn meaning(code: i64) -> Option<Meaning> {
     use Meaning::{Config, Limited, Rejected, Unclear};
     Some(match code {
-        0 | 102 | 190 => Config("credentials_refused"),
+        0 | 102 | 190 => Config("authentication_failed"),
         3 | 10 | 200..=299 | 131_005 => Config("permission_missing"),
         // 33: the number was deleted. 133010: it is not registered. 131045: it has no valid certificate.
         33 | 131_045 | 133_010 => Config("sender_unknown"),

@@ -14,7 +14,7 @@
 //! | `Config` | `egress_refused` | the API is at an address that may not be reached |
 //! | `Config` | `redirected` | 3xx; it is not followed |
 //! | `Config` | `unexpected_answer` | 4xx by something else than the API |
-//! | `Config` | `credentials_refused` | 0, 102, 190; 401 |
+//! | `Config` | `authentication_failed` | 0, 102, 190; 401 |
 //! | `Config` | `permission_missing` | 3, 10, 200 to 299, 131005 |
 //! | `Config` | `sender_unknown` | 33, 131045, 133010; 100 where it is about the number's id |
 //! | `Config` | `payment_missing`, `account_locked` | 131042; 368, 131031 |

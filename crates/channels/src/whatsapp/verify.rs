@@ -98,7 +98,7 @@ fn answer(answered: &Answered) -> Result<Value, VerifyError> {
     Err(match (error.code, error.code.and_then(meaning)) {
         // A node that does not exist, and fields that another kind of node has not.
         (Some(100), _) => VerifyError::SenderUnknown,
-        (_, Some(Meaning::Config("credentials_refused" | "permission_missing"))) => VerifyError::CredentialsRefused,
+        (_, Some(Meaning::Config("authentication_failed" | "permission_missing"))) => VerifyError::CredentialsRefused,
         (_, Some(Meaning::Config("sender_unknown"))) => VerifyError::SenderUnknown,
         _ if answered.status == 401 => VerifyError::CredentialsRefused,
         _ if answered.status == 404 => VerifyError::SenderUnknown,

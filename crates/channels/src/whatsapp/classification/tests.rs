@@ -64,7 +64,7 @@ fn a_message_that_is_held_with_its_template_is_taken() {
 #[test]
 fn codes_decide_whatever_the_status() {
     for (codes, expected) in [
-        (&[0, 102, 190][..], "config credentials_refused"),
+        (&[0, 102, 190][..], "config authentication_failed"),
         (&[3, 10, 200, 299, 131_005], "config permission_missing"),
         (&[33, 131_045, 133_010], "config sender_unknown"),
         (&[131_042], "config payment_missing"),
@@ -103,7 +103,7 @@ fn the_status_decides_where_there_is_no_known_code() {
         (302, "config redirected", "config redirected"),
         (307, "config redirected", "config redirected"),
         (400, "rejected provider_rejected", "config unexpected_answer"),
-        (401, "config credentials_refused", "config credentials_refused"),
+        (401, "config authentication_failed", "config authentication_failed"),
         (403, "rejected provider_rejected", "config unexpected_answer"),
         (404, "rejected provider_rejected", "config unexpected_answer"),
         (408, "unclear answer_unreadable", "unclear answer_unreadable"),

@@ -14,7 +14,6 @@ mod senders;
 mod settings;
 mod smtp;
 mod twilio;
-mod webhooks;
 mod whatsapp;
 
 pub use egress::{EgressError, EgressGuard};

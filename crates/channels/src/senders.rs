@@ -12,7 +12,9 @@ use crate::twilio::{TwilioOptions, TwilioSender};
 use crate::whatsapp::{WhatsAppOptions, WhatsAppSender};
 use async_trait::async_trait;
 use overture_domain::entities::{ChannelConnection, Transport};
-use overture_domain::ports::{Accepted, MessageSender, Outgoing, SendError};
+use overture_domain::ports::{
+    Accepted, MessageSender, Outgoing, ProviderEvent, SendError, WebhookCall, WebhookError, WebhookReader,
+};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
@@ -88,6 +90,24 @@ impl MessageSender for Senders {
         metrics::histogram!("overture_send_seconds", "transport" => transport).record(begun.elapsed().as_secs_f64());
         tracing::debug!(message_id = %outgoing.message_id, transport, outcome, code, "a send ended");
         result
+    }
+}
+
+impl WebhookReader for Senders {
+    fn read(&self, connection: &ChannelConnection, call: &WebhookCall) -> Result<Vec<ProviderEvent>, WebhookError> {
+        match connection.transport {
+            Transport::Twilio => self.twilio.read(connection, call),
+            Transport::WhatsAppCloud => self.whatsapp.read(connection, call),
+            // Nobody calls for these.
+            Transport::Smtp | Transport::Sandbox => Err(WebhookError::Forged),
+        }
+    }
+
+    fn is_verify_token(&self, connection: &ChannelConnection, token: &str) -> bool {
+        match connection.transport {
+            Transport::WhatsAppCloud => self.whatsapp.is_verify_token(connection, token),
+            Transport::Smtp | Transport::Sandbox | Transport::Twilio => false,
+        }
     }
 }
 

@@ -97,11 +97,11 @@ fn failed(params: &Read<'_>, word: &str) -> ReceiptFailure {
     let provider_code = params.get("ErrorCode").filter(|code| *code != "0");
     if word == "canceled" && provider_code.is_none() {
         let text = "The message was canceled at Twilio.".to_owned();
-        return ReceiptFailure { code: "canceled", provider_code: None, text, retryable: true };
+        return ReceiptFailure { code: "canceled".into(), provider_code: None, text, retryable: true };
     }
     let failure = failure(provider_code.unwrap_or_default());
     ReceiptFailure {
-        code: failure.code,
+        code: failure.code.into(),
         provider_code: provider_code.map(|code| code.chars().take(20).collect()),
         text: told(failure.sentence, params.get("ErrorMessage").unwrap_or_default()),
         retryable: failure.retryable,
@@ -128,6 +128,7 @@ fn message(params: &Read<'_>, settings: &TwilioSettings) -> Result<Option<Inboun
     Ok(Some(InboundMessage {
         provider_message_id: sid.to_owned(),
         from: canonical(from),
+        sender_name: params.get("ProfileName").map(str::to_owned),
         kind: kind.to_owned(),
         text,
         at: None,

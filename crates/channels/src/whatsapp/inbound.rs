@@ -24,12 +24,22 @@ pub(super) fn message(message: &Value, value: &Value) -> Option<InboundMessage> 
     Some(InboundMessage {
         provider_message_id: text(message.get("id"))?,
         from: sender(message, value)?,
+        sender_name: name_of_sender(message, value),
         at: time(message.get("timestamp")),
         in_reply_to: member(message, "context", "id").or_else(|| member(message, "reaction", "message_id")),
         raw: (!is_plain).then(|| message.to_string()),
         text: words,
         kind,
     })
+}
+
+/// What the sender calls themselves, where it is certain whose name it is.
+fn name_of_sender(message: &Value, value: &Value) -> Option<String> {
+    let people = value.get("contacts")?.as_array()?;
+    let from = message.get("from");
+    let is_sender = |person: &&Value| from.is_some() && person.get("wa_id") == from;
+    let person = people.iter().find(is_sender).or_else(|| people.first().filter(|_| people.len() == 1))?;
+    Some(person.get("profile")?.get("name")?.as_str()?.to_owned())
 }
 
 fn kind(message: &Value) -> String {

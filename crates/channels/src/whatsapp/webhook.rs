@@ -98,7 +98,7 @@ fn failure(status: &Value) -> ReceiptFailure {
         _ => "WhatsApp did not deliver the message and did not say why.".to_owned(),
     };
     ReceiptFailure {
-        code: meaning.map_or("undelivered", Meaning::code),
+        code: meaning.map_or("undelivered", Meaning::code).into(),
         provider_code: code.map(|code| code.to_string()),
         text,
         retryable: meaning.is_some_and(Meaning::is_retryable),

@@ -152,11 +152,11 @@ fn a_failure_says_why() {
         ("45678", "undelivered", false),
     ] {
         let failure = receipt_of(&with(&status("undelivered"), &[("ErrorCode", error)])).failure.unwrap();
-        assert_eq!((failure.code, failure.retryable), (code, retryable), "{error}");
+        assert_eq!((failure.code.as_ref(), failure.retryable), (code, retryable), "{error}");
         assert_eq!(failure.provider_code.as_deref(), Some(error));
     }
     let silent = receipt_of(&status("failed")).failure.unwrap();
-    assert_eq!((silent.code, silent.provider_code), ("undelivered", None));
+    assert_eq!((silent.code.as_ref(), silent.provider_code), ("undelivered", None));
     assert_eq!(receipt_of(&status("canceled")).failure.unwrap().code, "canceled");
     let told = receipt_of(&with(&status("failed"), &[("ErrorCode", "1"), ("ErrorMessage", "No\r\nroute")]));
     assert_eq!(told.failure.unwrap().text, "The message was not delivered. Twilio says: No  route");

@@ -111,7 +111,7 @@ fn a_failure_says_why_and_whether_trying_again_may_help() {
         failed["errors"] = json!([{"code": code, "title": "No", "error_data": {"details": "+4915112345678 is no"}}]);
         let [ProviderEvent::Receipt(receipt)] = &events(&statuses(&[failed]))[..] else { panic!("{code}") };
         let failure = receipt.failure.as_ref().unwrap();
-        assert_eq!((failure.code, failure.retryable), (ours, retryable), "{code}");
+        assert_eq!((failure.code.as_ref(), failure.retryable), (ours, retryable), "{code}");
         assert_eq!(failure.provider_code, Some(code.to_string()));
         assert_eq!(failure.text, "No: +4915112345678 is no");
         assert!(!format!("{receipt:?} {failure:?}").contains("4915112345678"));
@@ -125,7 +125,7 @@ fn a_failure_without_a_reason_is_one_all_the_same() {
         failed["errors"] = errors;
         let [ProviderEvent::Receipt(receipt)] = &events(&statuses(&[failed]))[..] else { panic!("no receipt") };
         let failure = receipt.failure.as_ref().unwrap();
-        assert_eq!((failure.code, &failure.provider_code, failure.retryable), ("undelivered", &None, false));
+        assert_eq!((failure.code.as_ref(), &failure.provider_code, failure.retryable), ("undelivered", &None, false));
         assert!(!failure.text.is_empty());
     }
 }

@@ -17,6 +17,7 @@ pub mod production;
 pub mod proxy;
 pub mod python;
 pub mod randomness;
+pub mod script;
 pub mod system_calls;
 pub mod temporal_server;
 pub mod throwaway;

@@ -2,6 +2,7 @@
 //! Owns processes, folders and waiting; refuses to know anything of the inside but the names of the tables.
 
 pub mod binary;
+pub mod canaries;
 pub mod client;
 pub mod conditions;
 pub mod faults;

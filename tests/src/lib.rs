@@ -2,6 +2,7 @@
 //! Owns processes, folders and waiting; refuses to know anything of the inside but the names of the tables.
 
 pub mod binary;
+pub mod canaries;
 pub mod client;
 pub mod conditions;
 pub mod faults;
@@ -17,6 +18,7 @@ pub mod production;
 pub mod proxy;
 pub mod python;
 pub mod randomness;
+pub mod script;
 pub mod system_calls;
 pub mod temporal_server;
 pub mod throwaway;

@@ -1,7 +1,7 @@
 //! Temporal's development server on free ports of this machine: found, or installed under the target folder.
 
 use crate::conditions::{SOON, pause};
-use crate::python::venv;
+use crate::python::{run, venv};
 use crate::throwaway::{Home, Throwaway, free_port};
 use anyhow::{Context, Result, bail};
 use std::net::TcpStream;
@@ -94,6 +94,28 @@ impl TemporalServer {
             Some(server) => server.end("KILL"),
             None => Ok(()),
         }
+    }
+
+    /// What Temporal's own command line says of it, as JSON.
+    ///
+    /// # Errors
+    /// It refuses.
+    pub fn ask(&self, arguments: &[&str]) -> Result<Vec<u8>> {
+        let address = format!("127.0.0.1:{}", self.port);
+        run(self.home.command(program()?).args(arguments).args(["--address", &address, "--output", "json"]))
+    }
+
+    /// Everything it wrote to its files.
+    ///
+    /// # Errors
+    /// They cannot be read.
+    pub fn stored(&self) -> Result<Vec<u8>> {
+        let mut stored = std::fs::read(&self.database)?;
+        let log = self.database.with_extension("db-wal");
+        if log.exists() {
+            stored.extend(std::fs::read(log)?);
+        }
+        Ok(stored)
     }
 
     /// Freezes it: connections stand and nobody answers.

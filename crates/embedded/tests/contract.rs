@@ -1,38 +1,28 @@
-//! The contract of engines, on the embedded one.
+//! The contract of engines, on the embedded one and the store in memory. `crates/server/tests/every_pair.rs` runs it on databases.
+
+mod harness;
 
 use async_trait::async_trait;
-use overture_domain::ports::{WakeupQueue, WorkflowStarter};
-use overture_domain::use_cases::RunConversation;
-use overture_embedded::{EmbeddedEngine, EmbeddedOptions};
-use overture_testkit::engine_contract;
-use overture_testkit::engine_contract::EngineHarness;
-use std::sync::Arc;
-use std::time::Duration;
+use harness::InProcess;
+use overture_testkit::store_contract::{StoreHarness, StorePorts};
+use overture_testkit::{MemoryStore, TestClock, engine_contract};
 
-/// The engine of one process.
-struct InProcess(Arc<EmbeddedEngine>);
+/// The store in memory, with a clock that goes.
+struct Memory(MemoryStore);
 
 #[async_trait]
-impl EngineHarness for InProcess {
-    async fn start(run: Arc<RunConversation>, queue: Arc<dyn WakeupQueue>) -> Self {
-        Self(EmbeddedEngine::new(
-            run,
-            queue,
-            EmbeddedOptions { concurrency: 4, capacity: 64, ..EmbeddedOptions::default() },
-        ))
+impl StoreHarness for Memory {
+    async fn empty() -> Self {
+        Self(MemoryStore::with_clock(TestClock::running()))
     }
 
-    fn starter(&self) -> Arc<dyn WorkflowStarter> {
-        Arc::<EmbeddedEngine>::clone(&self.0)
+    fn ports(&self) -> StorePorts {
+        StorePorts::of(&self.0)
     }
 
-    async fn stop(&self) {
-        self.0.stop(Duration::from_secs(20)).await;
-    }
-
-    async fn kill(&self) {
-        self.0.stop(Duration::ZERO).await;
+    async fn reopened(&self) -> StorePorts {
+        StorePorts::of(&self.0)
     }
 }
 
-engine_contract!(embedded, InProcess);
+engine_contract!(memory, InProcess, Memory);

@@ -30,11 +30,15 @@ pub(crate) fn log(settings: &Settings, level: Option<&str>) {
     };
 }
 
-/// A level alone is about Overture: of the libraries below it, the talkative ones only warn.
+/// Prints header values that it cannot read, whatever a caller put there.
+const INDISCREET: &str = "actix_http::h1::decoder=off";
+
+/// A level alone is about Overture: of the libraries below it, the talkative ones only warn. What prints a caller's words is
+/// quiet at every level.
 fn directives(level: &str) -> String {
     match level {
-        "info" => "info,actix_server=warn,sea_orm_migration=warn".into(),
-        other => other.into(),
+        "info" => format!("info,actix_server=warn,sea_orm_migration=warn,{INDISCREET}"),
+        other => format!("{other},{INDISCREET}"),
     }
 }
 
@@ -62,4 +66,17 @@ pub(crate) fn tell_panics() {
 pub(crate) fn count() -> anyhow::Result<PrometheusHandle> {
     let builder = PrometheusBuilder::new().set_buckets(&SECONDS).context("the bounds of the histograms are wrong")?;
     builder.install_recorder().context("metrics cannot be kept")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_level_is_a_filter_and_keeps_quiet_what_prints_a_callers_words() {
+        for level in ["off", "info", "trace", "info,overture_http=debug", "actix_http=trace"] {
+            let filter = EnvFilter::try_new(directives(level)).unwrap().to_string();
+            assert!(filter.contains(INDISCREET), "{level}: {filter}");
+        }
+    }
 }

@@ -1,9 +1,8 @@
 //! The behaviours, one per function.
 
-use super::EngineHarness;
 use super::scripted_runs::Turn;
 use super::stage::{Process, Stage};
-use crate::{StoreFault, eventually};
+use crate::eventually;
 use overture_domain::ports::StartOrder;
 use std::pin::pin;
 use std::time::Duration;
@@ -15,20 +14,18 @@ const LONG: Duration = Duration::from_secs(3_600);
 const PATIENCE: Duration = Duration::from_millis(100);
 
 /// Through the door of the process that made it, without any relay.
-pub async fn a_conversation_that_is_started_is_called<H: EngineHarness>() {
-    let stage = Stage::set();
-    let process = stage.process::<H>().await;
-    let id = stage.conversation([Turn::Done]);
-    process.start(&stage.wake_at_the_door(id)).await;
-    stage.until_called(id, 1).await;
+pub async fn a_conversation_that_is_started_is_called(stage: &Stage) {
+    let process = stage.process().await;
+    let order = stage.composed([Turn::Done]).await;
+    process.start(&order).await;
+    stage.until_called(order.conversation_id, 1).await;
 }
 
 /// Compose answers before anything is sent.
-pub async fn a_start_does_not_wait_for_the_run<H: EngineHarness>() {
-    let stage = Stage::set();
-    let process = stage.process::<H>().await;
-    let id = stage.conversation([Turn::Hold]);
-    let order = stage.wake_at_the_door(id);
+pub async fn a_start_does_not_wait_for_the_run(stage: &Stage) {
+    let process = stage.process().await;
+    let order = stage.composed([Turn::Hold]).await;
+    let id = order.conversation_id;
     process.start(&order).await;
     stage.until_running(id).await;
     process.start(&order).await;
@@ -37,27 +34,25 @@ pub async fn a_start_does_not_wait_for_the_run<H: EngineHarness>() {
 }
 
 /// Unless something new wakes it.
-pub async fn a_conversation_that_is_done_leaves_no_wakeup_and_is_not_called_again<H: EngineHarness>() {
-    let stage = Stage::set();
-    let _process = stage.process::<H>().await;
-    let id = stage.woken([Turn::Done]);
+pub async fn a_conversation_that_is_done_leaves_no_wakeup_and_is_not_called_again(stage: &Stage) {
+    let _process = stage.process().await;
+    let id = stage.woken([Turn::Done]).await;
     stage.until_called(id, 1).await;
     stage.until_quiet().await;
     // Whatever was still on its way has passed once another one has come and gone.
-    let other = stage.woken([Turn::Rest(Duration::from_millis(50)), Turn::Done]);
+    let other = stage.woken([Turn::Rest(Duration::from_millis(50)), Turn::Done]).await;
     stage.until_called(other, 2).await;
     stage.until_quiet().await;
     assert_eq!(stage.runs.calls(id).len(), 1);
-    stage.wake(id);
+    stage.wake(id).await;
     stage.until_called(id, 2).await;
 }
 
 /// It sleeps as long as it was told.
-pub async fn a_resting_conversation_is_called_when_its_time_has_come_and_not_before<H: EngineHarness>() {
-    let stage = Stage::set();
-    let _process = stage.process::<H>().await;
+pub async fn a_resting_conversation_is_called_when_its_time_has_come_and_not_before(stage: &Stage) {
+    let _process = stage.process().await;
     let rest = Duration::from_millis(200);
-    let id = stage.woken([Turn::Rest(rest), Turn::Rest(rest), Turn::Done]);
+    let id = stage.woken([Turn::Rest(rest), Turn::Rest(rest), Turn::Done]).await;
     stage.until_called(id, 3).await;
     stage.until_quiet().await;
     let calls = stage.runs.calls(id);
@@ -68,52 +63,53 @@ pub async fn a_resting_conversation_is_called_when_its_time_has_come_and_not_bef
 }
 
 /// Something new is due.
-pub async fn a_wake_ends_a_rest<H: EngineHarness>() {
-    let stage = Stage::set();
-    let _process = stage.process::<H>().await;
-    let id = stage.woken([Turn::Rest(LONG), Turn::Done]);
+pub async fn a_wake_ends_a_rest(stage: &Stage) {
+    let _process = stage.process().await;
+    let id = stage.woken([Turn::Rest(LONG), Turn::Done]).await;
     stage.until_called(id, 1).await;
-    stage.wake(id);
+    stage.wake(id).await;
     stage.until_called(id, 2).await;
     stage.until_quiet().await;
 }
 
 /// However often it is started and woken meanwhile.
-pub async fn one_conversation_is_never_run_twice_at_once<H: EngineHarness>() {
-    let stage = Stage::set();
-    let process = stage.process::<H>().await;
-    let id = stage.conversation([Turn::Hold, Turn::Hold, Turn::Hold]);
-    let order = stage.wake_at_the_door(id);
+pub async fn one_conversation_is_never_run_twice_at_once(stage: &Stage) {
+    let process = stage.process().await;
+    let order = stage.composed([Turn::Hold, Turn::Hold, Turn::Hold]).await;
+    let id = order.conversation_id;
     process.start(&order).await;
     stage.until_running(id).await;
     for _ in 0..5 {
-        stage.wake(id);
+        stage.wake(id).await;
         process.start(&order).await;
     }
-    let other = stage.woken([Turn::Rest(Duration::from_millis(50)), Turn::Done]);
+    let other = stage.woken([Turn::Rest(Duration::from_millis(50)), Turn::Done]).await;
     stage.until_called(other, 2).await;
     stage.runs.let_go();
+    // Nobody settled what was composed: its door was passed by.
+    stage.claims_end().await;
     stage.until_quiet().await;
     assert_eq!(stage.runs.most_at_once(id), 1);
 }
 
 /// The run may have looked before it came.
-pub async fn a_wake_that_comes_during_a_run_is_not_lost<H: EngineHarness>() {
-    let stage = Stage::set();
-    let _process = stage.process::<H>().await;
-    let id = stage.woken([Turn::Hold, Turn::Done]);
+pub async fn a_wake_that_comes_during_a_run_is_not_lost(stage: &Stage) {
+    let _process = stage.process().await;
+    let id = stage.woken([Turn::Hold, Turn::Done]).await;
     stage.until_running(id).await;
-    stage.wake(id);
+    stage.wake(id).await;
     stage.runs.let_go();
     stage.until_called(id, 2).await;
     stage.until_quiet().await;
 }
 
 /// A slow one holds nobody up.
-pub async fn different_conversations_run_at_once<H: EngineHarness>() {
-    let stage = Stage::set();
-    let _process = stage.process::<H>().await;
-    let held: Vec<_> = (0..4).map(|_| stage.woken([Turn::Hold])).collect();
+pub async fn different_conversations_run_at_once(stage: &Stage) {
+    let _process = stage.process().await;
+    let mut held = Vec::new();
+    for _ in 0..4 {
+        held.push(stage.woken([Turn::Hold]).await);
+    }
     let all = async || held.iter().all(|id| stage.runs.running(*id) == 1);
     eventually("four conversations run at once", all).await;
     stage.runs.let_go();
@@ -121,12 +117,11 @@ pub async fn different_conversations_run_at_once<H: EngineHarness>() {
 }
 
 /// None is forgotten for want of room: what was taken is run, what was refused stays in the rows.
-pub async fn more_conversations_than_can_run_at_once_all_have_their_turn<H: EngineHarness>() {
-    let stage = Stage::set();
-    let process = stage.process::<H>().await;
+pub async fn more_conversations_than_can_run_at_once_all_have_their_turn(stage: &Stage) {
+    let process = stage.process().await;
     let (mut taken, mut all) = (Vec::new(), Vec::new());
     for _ in 0..300 {
-        let order = stage.wake_at_the_door(stage.conversation([Turn::Hold]));
+        let order = stage.composed([Turn::Hold]).await;
         all.push(order.conversation_id);
         if process.engine.starter().start(&order).await.is_ok() {
             taken.push(order.conversation_id);
@@ -135,30 +130,28 @@ pub async fn more_conversations_than_can_run_at_once_all_have_their_turn<H: Engi
     stage.runs.let_go();
     let called = async || taken.iter().all(|id| !stage.runs.calls(*id).is_empty());
     eventually("what the engine took is called", called).await;
-    stage.claims_end();
+    stage.claims_end().await;
     let called = async || all.iter().all(|id| !stage.runs.calls(*id).is_empty());
     eventually("what was refused is called, too", called).await;
     stage.until_quiet().await;
 }
 
 /// Without anybody's doing.
-pub async fn a_run_that_failed_is_called_again<H: EngineHarness>() {
-    let stage = Stage::set();
-    let _process = stage.process::<H>().await;
-    let id = stage.woken([Turn::Fail, Turn::Fail, Turn::Done]);
+pub async fn a_run_that_failed_is_called_again(stage: &Stage) {
+    let _process = stage.process().await;
+    let id = stage.woken([Turn::Fail, Turn::Fail, Turn::Done]).await;
     stage.until_called(id, 3).await;
     stage.until_quiet().await;
 }
 
 /// A defect in one conversation is no defect of the engine.
-pub async fn a_run_that_panicked_is_called_again_and_spoils_no_other<H: EngineHarness>() {
-    let stage = Stage::set();
-    let _process = stage.process::<H>().await;
-    let held = stage.woken([Turn::Hold]);
+pub async fn a_run_that_panicked_is_called_again_and_spoils_no_other(stage: &Stage) {
+    let _process = stage.process().await;
+    let held = stage.woken([Turn::Hold]).await;
     stage.until_running(held).await;
-    let id = stage.woken([Turn::Panic, Turn::Done]);
+    let id = stage.woken([Turn::Panic, Turn::Done]).await;
     stage.until_called(id, 1).await;
-    let later = stage.woken([Turn::Done]);
+    let later = stage.woken([Turn::Done]).await;
     stage.until_called(later, 1).await;
     stage.until_called(id, 2).await;
     assert_eq!(stage.runs.running(held), 1);
@@ -167,58 +160,56 @@ pub async fn a_run_that_panicked_is_called_again_and_spoils_no_other<H: EngineHa
 }
 
 /// As soon as its claim has ended.
-pub async fn what_ran_when_its_process_was_killed_runs_again<H: EngineHarness>() {
-    let stage = Stage::set();
-    let first = stage.process::<H>().await;
-    let id = stage.woken([Turn::Hold, Turn::Done]);
+pub async fn what_ran_when_its_process_was_killed_runs_again(stage: &Stage) {
+    let first = stage.process().await;
+    let id = stage.woken([Turn::Hold, Turn::Done]).await;
     stage.until_running(id).await;
     first.kill().await;
     eventually("nothing runs any more", async || stage.runs.running(id) == 0).await;
-    let _second = stage.process::<H>().await;
-    stage.claims_end();
+    let _second = stage.process().await;
+    stage.claims_end().await;
     stage.until_called(id, 2).await;
     stage.until_quiet().await;
 }
 
 /// The process took it from the door and died before it came to it.
-pub async fn what_was_taken_but_did_not_run_when_its_process_was_killed_runs<H: EngineHarness>() {
-    let stage = Stage::set();
-    let first = stage.process::<H>().await;
-    let orders: Vec<_> = (0..200).map(|_| stage.wake_at_the_door(stage.conversation([Turn::Hold]))).collect();
-    for order in &orders {
-        process_may_refuse(&first, order).await;
+pub async fn what_was_taken_but_did_not_run_when_its_process_was_killed_runs(stage: &Stage) {
+    let first = stage.process().await;
+    let mut orders = Vec::new();
+    for _ in 0..200 {
+        let order = stage.composed([Turn::Hold]).await;
+        process_may_refuse(&first, &order).await;
+        orders.push(order);
     }
     first.kill().await;
     stage.runs.let_go();
-    let _second = stage.process::<H>().await;
-    stage.claims_end();
+    let _second = stage.process().await;
+    stage.claims_end().await;
     let called = async || orders.iter().all(|order| !stage.runs.calls(order.conversation_id).is_empty());
     eventually("what was taken or left to the rows is called", called).await;
     stage.until_quiet().await;
 }
 
 /// Nobody needs to remember it in memory.
-pub async fn a_rest_outlives_its_process<H: EngineHarness>() {
-    let stage = Stage::set();
-    let first = stage.process::<H>().await;
+pub async fn a_rest_outlives_its_process(stage: &Stage) {
+    let first = stage.process().await;
     let rest = Duration::from_millis(300);
-    let id = stage.woken([Turn::Rest(rest), Turn::Done]);
+    let id = stage.woken([Turn::Rest(rest), Turn::Done]).await;
     stage.until_called(id, 1).await;
     // It is killed once it has told somebody that it rests: a look at other work shows that it has.
-    let other = stage.woken([Turn::Rest(Duration::from_millis(50)), Turn::Done]);
+    let other = stage.woken([Turn::Rest(Duration::from_millis(50)), Turn::Done]).await;
     stage.until_called(other, 2).await;
     first.kill().await;
-    let _second = stage.process::<H>().await;
+    let _second = stage.process().await;
     stage.until_called(id, 2).await;
     let calls = stage.runs.calls(id);
     assert!(calls[1] - calls[0] >= rest - Duration::from_millis(2), "it came back after {:?}", calls[1] - calls[0]);
 }
 
 /// A deployment makes no attempt unclear.
-pub async fn a_stop_lets_what_runs_come_to_its_end<H: EngineHarness>() {
-    let stage = Stage::set();
-    let process = stage.process::<H>().await;
-    let id = stage.woken([Turn::Hold, Turn::Done]);
+pub async fn a_stop_lets_what_runs_come_to_its_end(stage: &Stage) {
+    let process = stage.process().await;
+    let id = stage.woken([Turn::Hold, Turn::Done]).await;
     stage.until_running(id).await;
     let mut stop = pin!(process.stop());
     let early = tokio::time::timeout(PATIENCE, stop.as_mut()).await;
@@ -230,40 +221,38 @@ pub async fn a_stop_lets_what_runs_come_to_its_end<H: EngineHarness>() {
 }
 
 /// Nothing depends on an engine being there.
-pub async fn what_wakes_while_no_engine_runs_is_called_by_the_next<H: EngineHarness>() {
-    let stage = Stage::set();
-    let first = stage.process::<H>().await;
+pub async fn what_wakes_while_no_engine_runs_is_called_by_the_next(stage: &Stage) {
+    let first = stage.process().await;
     first.stop().await;
-    let id = stage.woken([Turn::Done]);
-    let _second = stage.process::<H>().await;
+    let id = stage.woken([Turn::Done]).await;
+    let _second = stage.process().await;
     stage.until_called(id, 1).await;
     stage.until_quiet().await;
 }
 
 /// What could not be settled comes again.
-pub async fn a_queue_that_is_out_of_reach_for_a_while_costs_no_wake<H: EngineHarness>() {
-    let stage = Stage::set();
-    let _process = stage.process::<H>().await;
-    let id = stage.woken([Turn::Hold, Turn::Done]);
+pub async fn a_queue_that_is_out_of_reach_for_a_while_costs_no_wake(stage: &Stage) {
+    let _process = stage.process().await;
+    let id = stage.woken([Turn::Hold, Turn::Done]).await;
     stage.until_running(id).await;
-    stage.wake(id);
-    stage.queue.break_with(Some(StoreFault::Busy));
+    stage.wake(id).await;
+    stage.queue_is_out_of_reach(true);
     stage.runs.let_go();
     eventually("the first run has ended", async || stage.runs.running(id) == 0).await;
-    stage.queue.break_with(None);
+    stage.queue_is_out_of_reach(false);
     let again = async || {
-        stage.claims_end();
+        stage.claims_end().await;
         stage.runs.calls(id).len() >= 2
     };
     eventually("the conversation is called again", again).await;
     eventually("every wakeup is settled", async || {
-        stage.claims_end();
+        stage.claims_end().await;
         stage.wakeups().await == 0
     })
     .await;
 }
 
 /// A full engine may say so; then the rows remember.
-async fn process_may_refuse<H: EngineHarness>(process: &Process<H>, order: &StartOrder) {
+async fn process_may_refuse(process: &Process, order: &StartOrder) {
     let _ = process.engine.starter().start(order).await;
 }

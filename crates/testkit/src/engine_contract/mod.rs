@@ -1,13 +1,16 @@
 //! What every engine owes, as tests: `RunConversation` is called when it is due, one call at a time per conversation,
-//! until it says `Done`, whatever process died meanwhile. Run by `engine_contract!` on each adapter.
+//! until it says `Done`, whatever process died meanwhile. Run by `engine_contract!` on each pair of an engine and a store.
 //!
-//! The queue is the store in memory, the relay is the real one, and what a run says is scripted: the suite asks when
-//! runs happen, never what they do.
+//! The store and the relay are real ones, and what a run says is scripted: the suite asks when runs happen, never what
+//! they do.
 #![expect(clippy::expect_used, clippy::panic, reason = "a contract is kept or the test panics")]
 
 pub mod behaviours;
+mod queue;
 mod scripted_runs;
 mod stage;
+
+pub use stage::Stage;
 
 use async_trait::async_trait;
 use overture_domain::ports::{WakeupQueue, WorkflowStarter};
@@ -34,20 +37,22 @@ pub trait EngineHarness: Send + Sync + 'static {
     async fn kill(&self);
 }
 
-/// Runs the contract of engines on a harness (a type in scope that implements `EngineHarness`), in a module of tests.
+/// Runs the contract of engines on a pair of harnesses (types in scope that implement `EngineHarness` and `StoreHarness`),
+/// in a module of tests.
 #[macro_export]
 macro_rules! engine_contract {
-    (@each $harness:ty; $($behaviour:ident)+) => {$(
+    (@each $engine:ty, $store:ty; $($behaviour:ident)+) => {$(
         #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
         async fn $behaviour() {
-            $crate::engine_contract::behaviours::$behaviour::<$harness>().await;
+            let stage = $crate::engine_contract::Stage::set::<$engine, $store>().await;
+            $crate::engine_contract::behaviours::$behaviour(&stage).await;
         }
     )+};
-    ($module:ident, $harness:ty) => {
+    ($module:ident, $engine:ty, $store:ty) => {
         mod $module {
             use super::*;
 
-            $crate::engine_contract!(@each $harness;
+            $crate::engine_contract!(@each $engine, $store;
                 a_conversation_that_is_started_is_called
                 a_start_does_not_wait_for_the_run
                 a_conversation_that_is_done_leaves_no_wakeup_and_is_not_called_again

@@ -1,12 +1,16 @@
-//! Where a behaviour of an engine is played: a queue, scripted runs, and processes that come and go.
+//! Where a behaviour of an engine is played: a store, scripted runs, and processes that come and go.
 
 use super::EngineHarness;
+use super::queue::{Watch, WatchedQueue};
 use super::scripted_runs::{ScriptedRuns, Turn};
-use crate::{MemoryStore, RecordingSender, SequentialIds, TestClock, eventually};
-use overture_domain::ids::{ConversationId, WorkspaceId};
-use overture_domain::ports::{NewIds, Observatory, StartOrder, Started};
+use crate::store_contract::{Place, Stage as StoreStage, StoreHarness};
+use crate::{RecordingSender, TestClock, eventually};
+use futures_util::future::BoxFuture;
+use overture_domain::ids::ConversationId;
+use overture_domain::ports::{OpenConversation, StartOrder, Started, WakeupQueue};
 use overture_domain::use_cases::{CLAIM_LEASE, RelayWakeups, RunConversation};
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::task::JoinHandle;
 
@@ -15,35 +19,44 @@ const ROUND: u32 = 32;
 /// How long the relay sleeps between its rounds.
 const BETWEEN_ROUNDS: Duration = Duration::from_millis(5);
 
-/// What outlives every process: the queue and the script.
-pub(super) struct Stage {
-    pub(super) queue: MemoryStore,
+type StartEngine = fn(Arc<RunConversation>, Arc<dyn WakeupQueue>) -> BoxFuture<'static, Arc<dyn EngineHarness>>;
+
+/// What outlives every process: the store and the script.
+pub struct Stage {
+    store: StoreStage,
     pub(super) runs: Arc<ScriptedRuns>,
-    workspace: WorkspaceId,
-    ids: SequentialIds,
+    watch: Arc<Watch>,
+    start_engine: StartEngine,
+    /// Each conversation has a channel of its own, so that it can be woken alone.
+    places: Mutex<HashMap<ConversationId, Place>>,
 }
 
 /// A process with an engine and a relay.
-pub(super) struct Process<H> {
-    pub(super) engine: Arc<H>,
+pub(super) struct Process {
+    pub(super) engine: Arc<dyn EngineHarness>,
     relay: JoinHandle<()>,
 }
 
 impl Stage {
-    pub(super) fn set() -> Self {
-        let ids = SequentialIds::new();
-        let (queue, runs) = (MemoryStore::with_clock(TestClock::running()), ScriptedRuns::new());
-        Self { queue, runs, workspace: ids.workspace_id(), ids }
+    /// An empty store, and engines of this kind on it.
+    pub async fn set<E: EngineHarness, S: StoreHarness>() -> Self {
+        Self {
+            store: StoreStage::set::<S>().await,
+            runs: ScriptedRuns::new(),
+            watch: Arc::default(),
+            start_engine: |run, queue| Box::pin(async move { Arc::new(E::start(run, queue).await) as _ }),
+            places: Mutex::default(),
+        }
     }
 
-    /// A process that starts now.
-    pub(super) async fn process<H: EngineHarness>(&self) -> Process<H> {
+    /// A process that starts now, and finds the store as any process finds it.
+    pub(super) async fn process(&self) -> Process {
+        let ports = self.store.reopened().await;
         let sender = Arc::new(RecordingSender::new());
-        let (channels, clock) = (Arc::new(self.queue.clone()), Arc::new(TestClock::running()));
-        let receipts = Arc::new(self.queue.clone());
-        let run = Arc::new(RunConversation::new(self.runs.clone(), channels, sender, receipts, clock));
-        let queue = Arc::new(self.queue.clone());
-        let engine = Arc::new(H::start(run, queue.clone()).await);
+        let clock = Arc::new(TestClock::running());
+        let run = Arc::new(RunConversation::new(self.runs.clone(), ports.channels, sender, ports.receipts, clock));
+        let queue = Arc::new(WatchedQueue { queue: ports.wakeups, watch: Arc::clone(&self.watch) });
+        let engine = (self.start_engine)(run, queue.clone()).await;
         let relay = RelayWakeups::new(queue, engine.starter());
         let relay = tokio::spawn(async move {
             loop {
@@ -55,38 +68,55 @@ impl Stage {
         Process { engine, relay }
     }
 
-    /// A conversation whose runs go so.
-    pub(super) fn conversation(&self, turns: impl IntoIterator<Item = Turn>) -> ConversationId {
-        let id = self.ids.conversation_id();
-        self.runs.script(id, turns);
-        id
+    /// A conversation whose runs go so, with a wakeup that the process holds which is to hand it to its engine.
+    pub(super) async fn composed(&self, turns: impl IntoIterator<Item = Turn>) -> StartOrder {
+        let order = self.open(turns, CLAIM_LEASE).await;
+        self.watch.hold(order);
+        order
     }
 
-    /// A conversation whose runs go so, with a wake that is due.
-    pub(super) fn woken(&self, turns: impl IntoIterator<Item = Turn>) -> ConversationId {
-        let id = self.conversation(turns);
-        self.wake(id);
-        id
+    /// A conversation whose runs go so, with a wakeup that is due.
+    pub(super) async fn woken(&self, turns: impl IntoIterator<Item = Turn>) -> ConversationId {
+        self.open(turns, Duration::ZERO).await.conversation_id
     }
 
-    /// Leaves a wake.
-    pub(super) fn wake(&self, id: ConversationId) {
-        self.queue.wake(id, self.workspace);
+    async fn open(&self, turns: impl IntoIterator<Item = Turn>, claimed_for: Duration) -> StartOrder {
+        let place = self.store.another_channel().await;
+        let opening = OpenConversation { claimed_for, ..self.store.opening_in(place) };
+        let (conversation_id, workspace_id) = (opening.conversation_id, place.workspace);
+        self.places.lock().unwrap_or_else(PoisonError::into_inner).insert(conversation_id, place);
+        self.runs.script(conversation_id, turns);
+        let generation = self.store.open(&opening).await.generation;
+        StartOrder { conversation_id, workspace_id, generation, tries: 0 }
     }
 
-    /// Leaves a wake that the process holds which is to hand it to its engine.
-    pub(super) fn wake_at_the_door(&self, id: ConversationId) -> StartOrder {
-        self.queue.wake_claimed(id, self.workspace, CLAIM_LEASE)
+    /// Leaves a newer wake: somebody finds the conversation's channel at fault, then working.
+    pub(super) async fn wake(&self, id: ConversationId) {
+        let place = self.places.lock().unwrap_or_else(PoisonError::into_inner).get(&id).copied();
+        let place = place.expect("only a conversation of this stage can be woken");
+        let finder = self.store.opening_in(place);
+        let generation = self.store.open(&finder).await.generation;
+        self.store.meet_fault(&finder, Duration::ZERO).await;
+        self.store.probe_works(&finder).await;
+        // No engine is to hear of the finder itself.
+        let (conversation_id, workspace_id) = (finder.conversation_id, place.workspace);
+        let its_own = StartOrder { conversation_id, workspace_id, generation, tries: 0 };
+        self.store.ports.wakeups.settle(&its_own).await.expect("a wakeup can be settled");
     }
 
     /// Lets the claims of a dead process end.
-    pub(super) fn claims_end(&self) {
-        self.queue.clock().advance(CLAIM_LEASE);
+    pub(super) async fn claims_end(&self) {
+        self.watch.end_claims(&*self.store.ports.wakeups).await.expect("claims can be ended");
+    }
+
+    /// No process reaches the queue, or every one does again.
+    pub(super) fn queue_is_out_of_reach(&self, away: bool) {
+        self.watch.put_out_of_reach(away);
     }
 
     /// How many wakeups there are.
     pub(super) async fn wakeups(&self) -> u64 {
-        self.queue.overview().await.map_or(u64::MAX, |overview| overview.wakeups)
+        self.store.ports.observatory.overview().await.map_or(u64::MAX, |overview| overview.wakeups)
     }
 
     pub(super) async fn until_called(&self, id: ConversationId, times: usize) {
@@ -104,7 +134,7 @@ impl Stage {
     }
 }
 
-impl<H: EngineHarness> Process<H> {
+impl Process {
     /// Goes through the door of the engine, as a compose does; it must be taken.
     pub(super) async fn start(&self, order: &StartOrder) -> Started {
         let started = tokio::time::timeout(Duration::from_secs(5), self.engine.starter().start(order)).await;
@@ -124,7 +154,7 @@ impl<H: EngineHarness> Process<H> {
     }
 }
 
-impl<H> Drop for Process<H> {
+impl Drop for Process {
     fn drop(&mut self) {
         self.relay.abort();
     }

@@ -14,11 +14,9 @@ mod wakeups;
 
 use self::tables::Tables;
 use crate::TestClock;
-use overture_domain::ids::{ConversationId, WorkspaceId};
-use overture_domain::ports::{Clock, StartOrder, StoreError};
+use overture_domain::ports::{Clock, StoreError};
 use overture_domain::time::Timestamp;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
 /// How a store is out of order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -72,18 +70,6 @@ impl MemoryStore {
     /// From now on every call fails so; `None` mends it.
     pub fn break_with(&self, fault: Option<StoreFault>) {
         self.shared().fault = fault;
-    }
-
-    /// Leaves a wake for a conversation, as every transaction does that makes work due; the conversation need not exist.
-    pub fn wake(&self, conversation: ConversationId, workspace: WorkspaceId) {
-        let now = self.now();
-        self.shared().tables.wake(conversation, workspace, now);
-    }
-
-    /// Leaves a wake that is already claimed, as a compose does, and says what its process hands to the engine.
-    pub fn wake_claimed(&self, conversation: ConversationId, workspace: WorkspaceId, lease: Duration) -> StartOrder {
-        let now = self.now();
-        self.shared().tables.wake_claimed(conversation, workspace, now, lease)
     }
 
     fn now(&self) -> Timestamp {

@@ -39,7 +39,7 @@ pub struct Place {
 /// A fresh store and what stands in it.
 pub struct Stage {
     harness: Box<dyn StoreHarness>,
-    pub(super) ports: StorePorts,
+    pub(crate) ports: StorePorts,
     pub(super) ids: SequentialIds,
     pub(super) home: Place,
     counter: AtomicU64,
@@ -65,7 +65,7 @@ impl Stage {
     }
 
     /// One more channel in the same workspace.
-    pub(super) async fn another_channel(&self) -> Place {
+    pub(crate) async fn another_channel(&self) -> Place {
         let place = Place { channel: self.ids.channel_id(), ..self.home };
         self.ports.channels.add(&channel(place), &ChannelSettings::default()).await.expect("a channel can be added");
         place
@@ -105,7 +105,7 @@ impl Stage {
     }
 
     /// The ports of the same store after a restart.
-    pub(super) async fn reopened(&self) -> StorePorts {
+    pub(crate) async fn reopened(&self) -> StorePorts {
         self.harness.reopened().await
     }
 
@@ -149,7 +149,7 @@ impl Stage {
     }
 
     /// A compose to a new contact.
-    pub(super) fn opening_in(&self, place: Place) -> OpenConversation {
+    pub(crate) fn opening_in(&self, place: Place) -> OpenConversation {
         self.creating(place, vec![self.address()])
     }
 
@@ -187,7 +187,7 @@ impl Stage {
     }
 
     /// Opens it; it must be kept.
-    pub(super) async fn open(&self, opening: &OpenConversation) -> Opened {
+    pub(crate) async fn open(&self, opening: &OpenConversation) -> Opened {
         self.ports.conversations.open(opening.clone()).await.expect("this opening applies")
     }
 
@@ -326,7 +326,7 @@ impl Stage {
     }
 
     /// An attempt at the message of this conversation finds the channel at fault. The message waits as long as the probe.
-    pub(super) async fn meet_fault(&self, opening: &OpenConversation, probe_in: Duration) {
+    pub(crate) async fn meet_fault(&self, opening: &OpenConversation, probe_in: Duration) {
         let attempt = self.attempt_soon(opening.message_id, HOUR).await;
         let mut change = self.try_again(opening, attempt.number, probe_in).await;
         change.attempt = Some(ended(attempt.number, AttemptOutcome::ChannelFault));
@@ -335,7 +335,7 @@ impl Stage {
     }
 
     /// The message of this conversation probes its channel, and it works.
-    pub(super) async fn probe_works(&self, opening: &OpenConversation) {
+    pub(crate) async fn probe_works(&self, opening: &OpenConversation) {
         let attempt = self.attempt_soon(opening.message_id, HOUR).await;
         assert!(attempt.probes, "a message of a channel in error probes it");
         let mut change = self.sent(opening, attempt.number).await;

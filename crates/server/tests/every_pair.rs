@@ -1,7 +1,14 @@
-//! The contract of engines, on Temporal: a real server, a namespace for each behaviour.
+//! The contract of engines on every pair of a real engine and a real database. On Temporal each behaviour has a namespace
+//! of its own.
 #![expect(clippy::expect_used, reason = "without a server there is nothing to test")]
 
+#[path = "../../embedded/tests/harness/mod.rs"]
+mod engine;
+#[path = "../../database/tests/harness/mod.rs"]
+mod store;
+
 use async_trait::async_trait;
+use engine::InProcess;
 use overture_domain::ports::{WakeupQueue, WorkflowStarter};
 use overture_domain::use_cases::RunConversation;
 use overture_temporal::{
@@ -13,10 +20,11 @@ use overture_tests::temporal_server::TemporalServer;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
+use store::{PostgresDatabase, SqliteFile};
 use tokio::sync::OnceCell;
 
-/// As many namespaces as there may be behaviours.
-const NAMESPACES: usize = 32;
+/// As many namespaces as there may be behaviours, on both databases.
+const NAMESPACES: usize = 48;
 
 /// The engine of one process.
 struct OnTemporal {
@@ -80,4 +88,7 @@ impl EngineHarness for OnTemporal {
     }
 }
 
-engine_contract!(temporal, OnTemporal);
+engine_contract!(sqlite_embedded, InProcess, SqliteFile);
+engine_contract!(postgres_embedded, InProcess, PostgresDatabase);
+engine_contract!(sqlite_temporal, OnTemporal, SqliteFile);
+engine_contract!(postgres_temporal, OnTemporal, PostgresDatabase);

@@ -5,6 +5,7 @@ use crate::error::store_error;
 use crate::gathering::Answers;
 use crate::rows::{Row, by_number, corrupt, millis};
 use crate::sql::{Rows, all, change, one};
+use crate::templates::{read_outside, stored_outside};
 use crate::wakeups::wake_waiting;
 use async_trait::async_trait;
 use overture_domain::entities::{
@@ -18,7 +19,7 @@ use uuid::Uuid;
 
 /// The columns of a channel `c`, under the names that `channel` reads.
 const COLUMNS: &str = "c.id AS id, c.tenant_id, c.workspace_id, c.name, c.kind, c.transport, c.state, c.enabled, c.on_unclear, c.fault_code, \
-                       c.fault_text, c.fault_since, c.message_id_domain, c.version, c.created_at";
+                       c.fault_text, c.fault_since, c.message_id_domain, c.outside_window, c.version, c.created_at";
 
 #[async_trait]
 impl ChannelRepo for Database {
@@ -77,14 +78,15 @@ impl ChannelRepo for Database {
                     fault.map(|fault| fault.text.clone()).into(),
                     fault.map(|fault| fault.since.as_millis()).into(),
                     channel.message_id_domain.clone().into(),
+                    channel.outside_window.as_ref().and_then(stored_outside).into(),
                     public.clone().into(),
                     sealed.clone().into(),
                     channel.version.0.into(),
                     millis(channel.created_at),
                 ];
                 let sql = "INSERT INTO channels (id, tenant_id, workspace_id, name, kind, transport, state, enabled, on_unclear, fault_code, \
-                           fault_text, fault_since, message_id_domain, settings, secrets, version, created_at) \
-                           VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)";
+                           fault_text, fault_since, message_id_domain, outside_window, settings, secrets, version, created_at) \
+                           VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)";
                 Box::pin(async move { change(tx, sql, values).await.map(|_| ()) })
             })
             .await
@@ -176,6 +178,7 @@ fn read_channel(row: &QueryResult) -> Result<Channel, StoreError> {
         on_unclear: row.parsed("on_unclear", OnUnclear::parse)?,
         fault,
         message_id_domain: row.get("message_id_domain")?,
+        outside_window: row.parsed_opt("outside_window", read_outside)?,
         version: Version(row.get("version")?),
         created_at: row.time("created_at")?,
     })

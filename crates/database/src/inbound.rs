@@ -7,6 +7,7 @@ use crate::error::store_error;
 use crate::open::{address_name, write_contacts};
 use crate::rows::{Row, millis};
 use crate::sql::{Script, change, one};
+use crate::wakeups::signed;
 use async_trait::async_trait;
 use overture_domain::entities::{AddressKind, ConversationStatus, Direction, MessageStatus};
 use overture_domain::ids::{ChannelId, ConversationId, TenantId, Version, WorkspaceId};
@@ -17,6 +18,7 @@ use overture_domain::time::Timestamp;
 use overture_domain::values::PhoneNumber;
 use sea_orm::{DatabaseTransaction, DbErr};
 use std::sync::Arc;
+use std::time::Duration;
 use uuid::Uuid;
 
 /// The channel, and what its provider's id for the sender stands for.
@@ -57,6 +59,17 @@ impl InboundRepo for Database {
         });
         let contact = contact_of(self, tenant_id, &sender).await?;
         Ok(Some(Thread { tenant_id, workspace_id, known_as, conversation: conversation.transpose()?, contact }))
+    }
+
+    async fn wrote_within(
+        &self,
+        channel: ChannelId,
+        number: &PhoneNumber,
+        within: Duration,
+    ) -> Result<bool, StoreError> {
+        let sql = "SELECT 1 FROM windows WHERE channel_id = ? AND canonical = ? AND opened_at > {now} - ?";
+        let values = [channel.as_uuid().into(), number.as_str().into(), signed(within).into()];
+        Ok(one(&self.readers, sql, values).await.map_err(|error| store_error(&error))?.is_some())
     }
 
     async fn keep_message(&self, message: PlacedMessage) -> Result<Kept, SaveError> {

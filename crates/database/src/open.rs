@@ -6,6 +6,7 @@
 use crate::dialect::claim_names;
 use crate::rows::{millis, uuid_at};
 use crate::sql::{Rows, Script, all};
+use crate::templates::stored_wording;
 use overture_domain::entities::{Address, AddressKind, Author, ConversationStatus, Direction, MessageStatus};
 use overture_domain::ids::{TenantId, Version};
 use overture_domain::ports::{ContactChoice, IdempotencyRecord, OpenConversation, OpenError, Opened, StoreError};
@@ -291,7 +292,7 @@ fn write_conversations(script: &mut Script, winners: &[&OpenConversation]) {
 }
 
 fn write_messages(script: &mut Script, winners: &[&OpenConversation]) {
-    let mut rows = Rows::new(11);
+    let mut rows = Rows::new(12);
     for opening in winners {
         let (key, agent) = match &opening.author {
             Author::Key(key) => (Some(key.as_uuid()), None),
@@ -309,11 +310,12 @@ fn write_messages(script: &mut Script, winners: &[&OpenConversation]) {
             opening.wire_message_id.clone().into(),
             opening.deliver_within.as_millis().into(),
             millis(opening.created_at),
+            stored_wording(&opening.wording).into(),
         ]);
     }
     let sql = "INSERT INTO messages (id, conversation_id, direction, author_key_id, author_agent_id, author_agent_name, content, status, \
-               provider_message_id, attempts, unclear, next_attempt_at, deliver_by, created_at) \
-               SELECT c1, c2, c3, c4, c5, c6, c7, c8, c9, 0, 0, {now}, {now} + c10, c11 FROM r WHERE c1 IS NOT NULL";
+               provider_message_id, attempts, unclear, next_attempt_at, deliver_by, created_at, template) \
+               SELECT c1, c2, c3, c4, c5, c6, c7, c8, c9, 0, 0, {now}, {now} + c10, c11, c12 FROM r WHERE c1 IS NOT NULL";
     script.push_rows(rows, sql);
 }
 

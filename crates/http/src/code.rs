@@ -180,6 +180,8 @@ const fn problem_status(code: ProblemCode) -> StatusCode {
         | ProblemCode::ContentRequired
         | ProblemCode::InvalidContent
         | ProblemCode::ContentTooLong
+        | ProblemCode::InvalidTemplate
+        | ProblemCode::TemplateRequired
         | ProblemCode::InvalidDeliverWithin
         | ProblemCode::InvalidAgent => StatusCode::BAD_REQUEST,
     }

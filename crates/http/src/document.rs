@@ -2,7 +2,7 @@
 
 use crate::bodies::{
     AgentBody, AttentionBody, ComposeAnswer, ComposeBody, ContactBody, ConversationBody, MessageBody, MessageErrorBody,
-    MessagePage,
+    MessagePage, TemplateBody,
 };
 use crate::endpoints::healthz::Healthy;
 use crate::endpoints::readyz::Ready;
@@ -27,7 +27,7 @@ use utoipa::{Modify, OpenApi};
     ),
     paths(compose::compose, conversation::conversation, messages::messages, healthz::healthz, readyz::readyz),
     components(schemas(
-        ComposeBody, AgentBody, ComposeAnswer, ConversationBody, AttentionBody, MessageBody, MessageErrorBody, MessagePage, ContactBody,
+        ComposeBody, AgentBody, TemplateBody, ComposeAnswer, ConversationBody, AttentionBody, MessageBody, MessageErrorBody, MessagePage, ContactBody,
         FailureBody, Healthy, Ready,
     )),
     modifiers(&Finish),
@@ -51,7 +51,7 @@ impl Modify for Finish {
             .description(Some("An API key: `ov_` and 43 letters and digits. `overture key create` makes one."))
             .build();
         components.security_schemes.insert("apiKey".into(), SecurityScheme::Http(scheme).into());
-        for name in ["ComposeRequest", "Agent"] {
+        for name in ["ComposeRequest", "Agent", "Template"] {
             if let Some(RefOr::T(Schema::Object(object))) = components.schemas.get_mut(name) {
                 // An unknown field is refused.
                 object.additional_properties = Some(Box::new(AdditionalProperties::FreeForm(false)));

@@ -4,19 +4,19 @@
 
 use crate::Code;
 use crate::failure::Failure;
-use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::json;
 use std::borrow::Cow;
 use std::fmt;
 
-/// A value. Of numbers and lists only the type is kept: no body of ours has one.
+/// A value. Of numbers only the type is kept: no body of ours has one.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Json<'a> {
     Null,
     Bool,
     Number,
     Text(Cow<'a, str>),
-    List,
+    List(Vec<Json<'a>>),
     Object(Vec<(Cow<'a, str>, Json<'a>)>),
 }
 
@@ -28,7 +28,7 @@ impl Json<'_> {
             Self::Bool => "a boolean",
             Self::Number => "a number",
             Self::Text(_) => "a string",
-            Self::List => "an array",
+            Self::List(_) => "an array",
             Self::Object(_) => "an object",
         }
     }
@@ -103,8 +103,11 @@ impl<'de> Visitor<'de> for ValueVisitor {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Json<'de>, A::Error> {
-        while list.next_element::<IgnoredAny>()?.is_some() {}
-        Ok(Json::List)
+        let mut items = Vec::new();
+        while let Some(item) = list.next_element()? {
+            items.push(item);
+        }
+        Ok(Json::List(items))
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut object: A) -> Result<Json<'de>, A::Error> {
@@ -154,7 +157,7 @@ mod tests {
         };
         assert!(matches!(&members[0].1, Json::Text(Cow::Borrowed("x"))));
         assert_eq!(members[1], ("a".into(), Json::Text("A".into())));
-        assert_eq!(members[2].1, Json::List);
+        assert!(matches!(&members[2].1, Json::List(items) if items.len() == 2 && items[0] == Json::Number));
         assert_eq!(members[3].1, Json::Null);
     }
 

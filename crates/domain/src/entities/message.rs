@@ -81,6 +81,9 @@ impl std::fmt::Debug for MessageError {
 /// The code of a message whose `deliverWithin` passed before any provider took it.
 pub const EXPIRED: &str = "expired";
 
+/// The code of a message whose contact had not written for a day when it was to leave, with no template to carry it.
+pub const WINDOW_CLOSED: &str = "window_closed";
+
 /// Who wrote a message.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Author {

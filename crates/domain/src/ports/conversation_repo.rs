@@ -5,7 +5,7 @@ use crate::entities::{Address, Attempt, Author, ChannelKind, Conversation, Messa
 use crate::ids::{ChannelId, ContactId, ConversationId, MessageId, TenantId, Version, WorkspaceId};
 use crate::notice::Notice;
 use crate::time::Timestamp;
-use crate::values::{Content, DeliverWithin, DisplayName, Subject};
+use crate::values::{Content, DeliverWithin, DisplayName, Subject, Wording};
 use async_trait::async_trait;
 use std::time::Duration;
 use thiserror::Error;
@@ -33,6 +33,8 @@ pub struct OpenConversation {
     pub preview: String,
     /// What the first message says.
     pub content: Content,
+    /// How it leaves.
+    pub wording: Wording,
     /// Who wrote it.
     pub author: Author,
     /// The Message-ID it will leave with, on email.

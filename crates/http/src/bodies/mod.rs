@@ -6,7 +6,7 @@ mod conversation;
 mod message;
 mod words;
 
-pub(crate) use compose::{AgentBody, ComposeAnswer, ComposeBody};
+pub(crate) use compose::{AgentBody, ComposeAnswer, ComposeBody, TemplateBody};
 pub(crate) use contact::{ContactBody, Supplied};
 pub(crate) use conversation::{AttentionBody, ConversationBody};
 pub(crate) use message::{MessageBody, MessageErrorBody, MessagePage};

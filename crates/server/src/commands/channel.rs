@@ -24,6 +24,8 @@ pub(super) async fn run(context: &Context, command: ChannelCommand) -> Result<An
 
 async fn add(context: &Context, arguments: &ChannelArgs) -> Result<Answer, Failure> {
     let settings = read_settings(&arguments.config)?;
+    let outside_window = serde_json::from_str(&arguments.outside_window)
+        .map_err(|error| Failure::usage(format!("--outside-window is no JSON (column {})", error.column())))?;
     let database = context.open().await?;
     let tenant = owner(&database, arguments.workspace, arguments.of).await?;
     let new = NewChannel {
@@ -33,6 +35,7 @@ async fn add(context: &Context, arguments: &ChannelArgs) -> Result<Answer, Failu
         transport: arguments.transport,
         name: &arguments.name,
         settings: &settings,
+        outside_window: &outside_window,
     };
     let id = Maker::on(&database).channel(new).await?;
     Ok(Answer::new(json!({ "channelId": id.to_string() }), id.to_string()))

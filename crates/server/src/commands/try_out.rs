@@ -50,6 +50,7 @@ pub(super) async fn run(context: &Context, arguments: &TryArgs) -> Result<(), Fa
                 transport: Transport::Smtp,
                 name: "try",
                 settings,
+                outside_window: &Value::Null,
             };
             Some(maker.channel(new).await?)
         }

@@ -11,7 +11,8 @@ use overture_domain::ports::{
     ContactChoice, InboundRepo, Kept, PlacedMessage, Placement, SaveError, StoreError, Thread, ThreadConversation,
 };
 use overture_domain::time::Timestamp;
-use overture_domain::values::PhoneNumber;
+use overture_domain::values::{PhoneNumber, Wording};
+use std::time::Duration;
 
 #[async_trait]
 impl InboundRepo for MemoryStore {
@@ -22,6 +23,18 @@ impl InboundRepo for MemoryStore {
         alias: String,
     ) -> Result<Option<Thread>, StoreError> {
         self.transact(|tables, _| tables.thread(channel, number, alias))
+    }
+
+    async fn wrote_within(
+        &self,
+        channel: ChannelId,
+        number: &PhoneNumber,
+        within: Duration,
+    ) -> Result<bool, StoreError> {
+        self.transact(|tables, now| {
+            let opened = tables.windows.get(&(channel, number.as_str().to_owned()));
+            opened.is_some_and(|opened| opened.plus(within) > now)
+        })
     }
 
     async fn keep_message(&self, message: PlacedMessage) -> Result<Kept, SaveError> {
@@ -162,6 +175,7 @@ impl Tables {
         let row = MessageRow {
             message,
             wire_message_id: None,
+            wording: Wording::AsWritten,
             next_attempt_at: now,
             lease_until: now,
             probes: false,

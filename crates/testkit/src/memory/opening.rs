@@ -127,6 +127,7 @@ impl Tables {
         let row = MessageRow {
             message,
             wire_message_id: opening.wire_message_id.clone(),
+            wording: opening.wording.clone(),
             next_attempt_at: now,
             lease_until: now,
             probes: false,

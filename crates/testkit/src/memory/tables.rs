@@ -7,6 +7,7 @@ use overture_domain::entities::{
 use overture_domain::ids::{ApiKeyId, ChannelId, ContactId, ConversationId, MessageId, TenantId, WorkspaceId};
 use overture_domain::ports::{AttemptChange, EarlierRequest, KeyedHash, Receipt, ReceiptStatus, Tenant, Workspace};
 use overture_domain::time::Timestamp;
+use overture_domain::values::Wording;
 use std::collections::{BTreeMap, HashMap};
 
 /// Every row of every tenant.
@@ -58,6 +59,7 @@ pub(super) struct ConversationRow {
 pub(super) struct MessageRow {
     pub(super) message: Message,
     pub(super) wire_message_id: Option<String>,
+    pub(super) wording: Wording,
     pub(super) next_attempt_at: Timestamp,
     /// When the newest attempt's lease ends.
     pub(super) lease_until: Timestamp,

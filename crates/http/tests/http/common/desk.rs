@@ -127,6 +127,7 @@ impl Desk {
             on_unclear: OnUnclear::default_for(kind),
             fault: None,
             message_id_domain: (kind == ChannelKind::Email).then(|| "mail.acme.example".into()),
+            outside_window: None,
             version: Version::FIRST,
             created_at: BEGINNING,
         }
@@ -255,6 +256,7 @@ fn application(store: &MemoryStore, conversations: &Arc<Conversations>, parts: &
         contacts: store.clone(),
         channels: store.clone(),
         conversations: conversations.clone(),
+        inbound: store.clone(),
         starter: Arc::new(RecordingStarter::new()),
         clock: clock.clone(),
         ids: Arc::new(SequentialIds::after(1_000)),

@@ -151,6 +151,10 @@ impl Seen {
         if self.deliver_by <= self.now {
             return wait(Begun::Expired);
         }
+        // What is held waits for the contact to write, which makes it queued.
+        if self.status == MessageStatus::Held {
+            return wait(Begun::NotDue { in_: self.deliver_by.since(self.now) });
+        }
         if self.next_attempt_at > self.now {
             return wait(Begun::NotDue { in_: self.next_attempt_at.since(self.now) });
         }

@@ -158,6 +158,7 @@ impl Place {
             preview: "Hello".into(),
             content: Content::parse("Hello").unwrap().unwrap(),
             wording: Wording::AsWritten,
+            held: None,
             author: Author::Key(ApiKeyId::from_uuid(Uuid::from_u128(5))),
             wire_message_id: None,
             deliver_within: DeliverWithin::from_millis(60_000),

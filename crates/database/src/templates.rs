@@ -1,9 +1,10 @@
 //! Templates as they are stored: small JSON objects of our own.
 
-use overture_domain::entities::{CarryTemplate, OutsideWindow};
+use overture_domain::entities::{CarryTemplate, OpenerTemplate, OutsideWindow};
 use overture_domain::values::{FilledTemplate, TemplateMessage, TemplateName, TemplateVariables, Wording};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 /// Which template.
 #[derive(Serialize, Deserialize)]
@@ -35,6 +36,7 @@ struct StoredWording {
 #[serde(rename_all = "snake_case")]
 enum StoredOutside {
     Carry { name: StoredName, body: String },
+    Opener { name: StoredName, body: String, hold_ms: u64 },
 }
 
 /// How a message leaves, as it is stored; `None`: as it was written.
@@ -70,14 +72,28 @@ pub(crate) fn read_wording(text: &str) -> Option<Wording> {
 
 /// What leaves outside the window, as it is stored.
 pub(crate) fn stored_outside(outside: &OutsideWindow) -> Option<String> {
-    let OutsideWindow::Carry(carry) = outside;
-    serde_json::to_string(&StoredOutside::Carry { name: carry.template().into(), body: carry.body().to_owned() }).ok()
+    let stored = match outside {
+        OutsideWindow::Carry(carry) => {
+            StoredOutside::Carry { name: carry.template().into(), body: carry.body().to_owned() }
+        }
+        OutsideWindow::Opener(opener) => StoredOutside::Opener {
+            name: opener.template().into(),
+            body: opener.body().to_owned(),
+            hold_ms: u64::try_from(opener.hold_for().as_millis()).unwrap_or(u64::MAX),
+        },
+    };
+    serde_json::to_string(&stored).ok()
 }
 
 /// What leaves outside the window; `None` if the text is none of ours.
 pub(crate) fn read_outside(text: &str) -> Option<OutsideWindow> {
-    let StoredOutside::Carry { name, body } = serde_json::from_str(text).ok()?;
-    CarryTemplate::new(name.into(), &body).ok().map(OutsideWindow::Carry)
+    match serde_json::from_str(text).ok()? {
+        StoredOutside::Carry { name, body } => CarryTemplate::new(name.into(), &body).ok().map(OutsideWindow::Carry),
+        StoredOutside::Opener { name, body, hold_ms } => {
+            let hold = Duration::from_millis(hold_ms);
+            OpenerTemplate::new(name.into(), &body, hold).ok().map(OutsideWindow::Opener)
+        }
+    }
 }
 
 impl From<&TemplateName> for StoredName {

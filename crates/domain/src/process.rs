@@ -3,7 +3,7 @@
 
 use crate::entities::{
     AttemptOutcome, Attention, AttentionReason, ChannelFault, ChannelKind, ConversationStatus, EXPIRED, MessageError,
-    MessageStatus, OnUnclear, WINDOW_CLOSED,
+    MessageStatus, NEVER_OPENED, OnUnclear, WINDOW_CLOSED,
 };
 use crate::ids::{ChannelId, ConversationId, MessageId, Version};
 use crate::ports::{Accepted, AttemptChange, Cause, ChannelChange, MessageChange, ProcessChange, SendError};
@@ -242,6 +242,16 @@ impl ConversationProcess {
         let (status, reason) = self.without_success(message);
         let unclear = status == MessageStatus::Unconfirmed;
         let mut change = self.given_up(message, status, reason, at);
+        if self.pending.iter().any(|pending| pending.id == message && pending.status == MessageStatus::Held) {
+            let text = "The contact did not answer the message that asked whether to write. This one was not sent.";
+            change.message.error = Some(MessageError {
+                code: NEVER_OPENED.into(),
+                text: text.into(),
+                provider_code: None,
+                retryable: false,
+            });
+            return change;
+        }
         let text = if unclear {
             "Its time to be delivered ended while an attempt was unclear: the provider may have taken it."
         } else {

@@ -16,6 +16,54 @@ pub const WINDOW: Duration = Duration::from_secs(24 * 60 * 60);
 pub enum OutsideWindow {
     /// The text goes into the one variable of a template.
     Carry(CarryTemplate),
+    /// A template without the text asks the contact to write; the text is held until then.
+    Opener(OpenerTemplate),
+}
+
+/// An approved template that asks a contact to write.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OpenerTemplate {
+    template: TemplateName,
+    body: String,
+    hold_for: Duration,
+}
+
+impl OpenerTemplate {
+    /// How long a text is held where the channel's owner says nothing.
+    pub const USUAL_HOLD: Duration = Duration::from_secs(72 * 60 * 60);
+
+    /// From the template's name, the words of its body, and how long texts are held for an answer.
+    ///
+    /// # Errors
+    /// The body has placeholders; in words that follow the name of the field.
+    pub fn new(template: TemplateName, body: &str, hold_for: Duration) -> Result<Self, &'static str> {
+        if !placeholders(body).is_empty() {
+            return Err("must have no placeholder: an opener says the same to everybody");
+        }
+        Ok(Self { template, body: body.to_owned(), hold_for })
+    }
+
+    /// Which template.
+    pub const fn template(&self) -> &TemplateName {
+        &self.template
+    }
+
+    /// The words of its body.
+    pub fn body(&self) -> &str {
+        &self.body
+    }
+
+    /// How long a text is held for an answer.
+    pub const fn hold_for(&self) -> Duration {
+        self.hold_for
+    }
+
+    /// As it leaves.
+    pub fn filled(&self) -> FilledTemplate {
+        let variables = TemplateVariables::Positional(Vec::new());
+        let message = TemplateMessage { template: self.template.clone(), variables };
+        FilledTemplate { message, text: Some(self.body.clone()) }
+    }
 }
 
 /// An approved template whose one variable takes the whole text.
@@ -126,6 +174,13 @@ mod tests {
         let over = carry.carry(&content(&"ü".repeat(1_019))).unwrap_err();
         assert_eq!((over.limit, over.length), (1_018, 1_019));
         assert!(carry.carry(&content(&"a \n ".repeat(509))).is_ok(), "white space counts as it travels");
+    }
+
+    #[test]
+    fn an_opener_says_the_same_to_everybody() {
+        let opener = OpenerTemplate::new(named(), "May we write to you?", OpenerTemplate::USUAL_HOLD).unwrap();
+        assert_eq!(opener.filled().text.as_deref(), Some("May we write to you?"));
+        assert!(OpenerTemplate::new(named(), "Hello {{1}}", OpenerTemplate::USUAL_HOLD).is_err());
     }
 
     #[test]

@@ -63,6 +63,8 @@ pub struct PlacedMessage {
     pub written_at: Option<Timestamp>,
     /// When people see it came.
     pub at: Timestamp,
+    /// Whether what is held for this contact may leave; if not, it is canceled.
+    pub releases: bool,
 }
 
 /// In which conversation a contact's message stands.
@@ -114,7 +116,7 @@ pub trait InboundRepo: Send + Sync {
     ) -> Result<bool, StoreError>;
 
     /// Keeps a message in its place, in one transaction: the conversation has it, the window of this contact on this channel
-    /// is open from when it was written, and whatever waits for that is woken.
+    /// is open from when it was written, and whatever waits for that is woken: what is held is released or canceled.
     ///
     /// # Errors
     /// `Moved` if its place has changed: place it again. Any `StoreError` of a write.

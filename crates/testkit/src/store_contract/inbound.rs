@@ -8,7 +8,7 @@ use overture_domain::entities::{
 };
 use overture_domain::ids::ConversationId;
 use overture_domain::ports::{
-    Begun, ContactChoice, Kept, NewIds, OpenConversation, PlacedMessage, Placement, SaveError, Thread,
+    Begun, ContactChoice, Held, Kept, NewIds, OpenConversation, PlacedMessage, Placement, SaveError, Thread,
 };
 use overture_domain::values::{FilledTemplate, PhoneNumber, TemplateMessage, TemplateName, TemplateVariables, Wording};
 use std::time::Duration;
@@ -61,6 +61,7 @@ impl Stage {
             provider_message_id: id.into(),
             written_at: Some(SEEN),
             at: SEEN.plus(HOUR),
+            releases: true,
         }
     }
 
@@ -339,4 +340,99 @@ pub async fn a_template_that_was_asked_for_leaves_inside_the_window_too(stage: &
     let open = stage.worded(Wording::Template(named.clone()), true).await;
     let Begun::Attempt(attempt) = stage.begin(open.message_id, HOUR).await else { panic!("it may leave") };
     assert_eq!(attempt.outgoing.template, Some(named.message));
+}
+
+impl Stage {
+    /// A conversation whose message is held for so long, to somebody who has never written.
+    async fn held(&self, place: Place, phone: Address, for_: Duration) -> OpenConversation {
+        let held = Held { for_, opener_id: self.ids.message_id(), opener: filled() };
+        let opening = match self.contact(place.tenant, &phone).await {
+            None => self.creating(place, vec![phone]),
+            Some(contact) => self.using(place, &contact),
+        };
+        let opening =
+            OpenConversation { wire_message_id: None, held: Some(held), claimed_for: Duration::ZERO, ..opening };
+        self.open(&opening).await;
+        opening
+    }
+
+    async fn statuses(&self, opening: &OpenConversation) -> Vec<MessageStatus> {
+        self.messages_in(opening.conversation_id).await.iter().map(|message| message.status).collect()
+    }
+}
+
+/// Two messages: one asks, the other waits.
+pub async fn what_is_held_waits_while_what_asks_the_contact_leaves(stage: &Stage) {
+    let opening = stage.held(stage.whatsapp_channel().await, stage.phone(), HOUR).await;
+    assert_eq!(stage.statuses(&opening).await.len(), 2);
+    let pending = stage.loaded(opening.conversation_id).await.process.pending;
+    let opener_id = opening.held.as_ref().expect("it is held").opener_id;
+    let status = |id| pending.iter().find(|pending| pending.id == id).map(|pending| pending.status);
+    assert_eq!(
+        (status(opener_id), status(opening.message_id)),
+        (Some(MessageStatus::Queued), Some(MessageStatus::Held))
+    );
+    assert!(matches!(stage.begin(opening.message_id, HOUR).await, Begun::NotDue { .. }));
+    let Begun::Attempt(attempt) = stage.begin(opener_id, HOUR).await else { panic!("it may leave") };
+    assert_eq!(attempt.outgoing.template, Some(filled().message));
+}
+
+/// Later texts join the one that is out.
+pub async fn a_contact_is_asked_once_however_many_wait(stage: &Stage) {
+    let (place, phone) = (stage.whatsapp_channel().await, stage.phone());
+    let first = stage.held(place, phone.clone(), HOUR).await;
+    let second = stage.held(place, phone.clone(), HOUR).await;
+    assert_eq!(stage.statuses(&first).await.len(), 2);
+    assert_eq!(stage.statuses(&second).await, [MessageStatus::Held]);
+    let elsewhere = stage.held(stage.whatsapp_channel().await, phone, HOUR).await;
+    assert_eq!(stage.statuses(&elsewhere).await.len(), 2, "another channel asks for itself");
+}
+
+/// In every conversation of the channel with this contact.
+pub async fn what_was_held_leaves_when_the_contact_writes_and_its_time_begins_then(stage: &Stage) {
+    let (place, phone) = (stage.whatsapp_channel().await, stage.phone());
+    let openings =
+        [stage.held(place, phone.clone(), HOUR * 48).await, stage.held(place, phone.clone(), HOUR * 48).await];
+    let version = stage.loaded(openings[0].conversation_id).await.process.version;
+    let from = phone_of(&phone);
+    let thread = stage.thread(place, &from).await;
+    let written = PlacedMessage { written_at: None, ..stage.placed(place, &from, &thread, "IN1") };
+    stage.ports.inbound.keep_message(written).await.expect("keep");
+    for opening in &openings {
+        let loaded = stage.loaded(opening.conversation_id).await;
+        let pending = loaded.process.pending.iter().find(|pending| pending.id == opening.message_id);
+        let pending = pending.expect("it waits no more");
+        assert_eq!(pending.status, MessageStatus::Queued);
+        assert!(pending.deliver_by <= loaded.now.plus(HOUR), "its own time, not that of holding");
+        assert!(stage.is_claimable(opening.conversation_id).await);
+        let Begun::Attempt(attempt) = stage.begin(opening.message_id, HOUR).await else { panic!("it may leave") };
+        assert_eq!(attempt.outgoing.template, None);
+    }
+    assert!(stage.loaded(openings[0].conversation_id).await.process.version > version);
+    let later = stage.held(place, phone, HOUR).await;
+    assert_eq!(stage.statuses(&later).await.len(), 2, "the one that was out is answered");
+}
+
+/// It is never sent, and says why.
+pub async fn a_wish_to_stop_cancels_what_was_held(stage: &Stage) {
+    let (place, phone) = (stage.whatsapp_channel().await, stage.phone());
+    let opening = stage.held(place, phone.clone(), HOUR).await;
+    let from = phone_of(&phone);
+    let thread = stage.thread(place, &from).await;
+    let stop = PlacedMessage { releases: false, ..stage.placed(place, &from, &thread, "IN1") };
+    stage.ports.inbound.keep_message(stop).await.expect("keep");
+    let message = stage.message(&opening).await.message;
+    assert_eq!(message.status, MessageStatus::Canceled);
+    assert_eq!(message.error.map(|error| error.code).as_deref(), Some("opted_out"));
+    assert_eq!(stage.begin(opening.message_id, HOUR).await, Begun::Settled);
+}
+
+/// Then somebody may ask again.
+pub async fn what_is_held_too_long_is_over(stage: &Stage) {
+    let (place, phone) = (stage.whatsapp_channel().await, stage.phone());
+    let opening = stage.held(place, phone.clone(), Duration::from_millis(1)).await;
+    let over = async || (stage.begin(opening.message_id, HOUR).await == Begun::Expired).then_some(());
+    stage.until("its time passes", over).await;
+    let again = stage.held(place, phone, HOUR).await;
+    assert_eq!(stage.statuses(&again).await.len(), 2);
 }

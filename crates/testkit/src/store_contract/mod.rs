@@ -244,7 +244,12 @@ macro_rules! store_contract {
                     a_window_is_open_for_a_day_after_the_contact_wrote
                     a_text_leaves_as_written_only_while_the_window_is_open
                     a_text_that_a_template_carries_leaves_by_it_outside_the_window
-                    a_template_that_was_asked_for_leaves_inside_the_window_too;
+                    a_template_that_was_asked_for_leaves_inside_the_window_too
+                    what_is_held_waits_while_what_asks_the_contact_leaves
+                    a_contact_is_asked_once_however_many_wait
+                    what_was_held_leaves_when_the_contact_writes_and_its_time_begins_then
+                    a_wish_to_stop_cancels_what_was_held
+                    what_is_held_too_long_is_over;
                 wakeups:
                     a_due_wakeup_is_claimed_once
                     a_claim_that_ended_can_be_claimed_again

@@ -182,6 +182,7 @@ impl Stage {
             preview: "Hello".into(),
             content: content("Hello"),
             wording: Wording::AsWritten,
+            held: None,
             author: Author::Key(self.ids.api_key_id()),
             wire_message_id: Some(format!("<{message_id}@mail.example.com>")),
             deliver_within: DeliverWithin::from_millis(3_600_000),

@@ -2,13 +2,13 @@
 
 use super::command::Fields;
 use super::contact::{ChosenContact, Named, choose};
-use super::wording::word;
+use super::wording::{Worded, word};
 use super::{Details, Problem, ProblemCode};
 use crate::entities::{Address, Channel, ChannelKind, ChannelState, Recipient};
 use crate::ids::ChannelId;
 use crate::notice::Notice;
 use crate::ports::{KnownContacts, KnownPlace};
-use crate::values::{Agent, Content, ContentLimit, DeliverWithin, PhoneNumber, Subject, Wording};
+use crate::values::{Agent, Content, ContentLimit, DeliverWithin, PhoneNumber, Subject};
 
 /// Everything the rules look at, read in one round trip.
 pub(super) struct Known {
@@ -46,7 +46,7 @@ pub(super) struct Plan {
     pub(super) recipient: Recipient,
     pub(super) subject: Option<Subject>,
     pub(super) content: Content,
-    pub(super) wording: Wording,
+    pub(super) worded: Worded,
     pub(super) deliver_within: Option<DeliverWithin>,
     pub(super) agent: Option<Agent>,
     pub(super) notices: Vec<Notice>,
@@ -89,7 +89,7 @@ pub(super) fn examine(fields: &Fields, known: &Known, strict: bool) -> Result<Pl
         recipient: choice.recipient,
         subject,
         content,
-        wording,
+        worded: wording,
         deliver_within,
         agent,
         notices,
@@ -209,7 +209,7 @@ impl Found {
         channel: Option<&Channel>,
         content: Option<&Content>,
         open: bool,
-    ) -> Option<Wording> {
+    ) -> Option<Worded> {
         let template = self.note(fields.template.clone())?;
         self.note(word(channel?, content?, template.as_ref(), open))
     }

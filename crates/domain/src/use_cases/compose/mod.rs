@@ -16,8 +16,8 @@ use crate::entities::{Author, Caller, ChannelKind, Scope, WINDOW};
 use crate::ids::{ContactId, ConversationId, MessageId};
 use crate::notice::Notice;
 use crate::ports::{
-    ChannelRepo, Clock, ContactRepo, ConversationRepo, EarlierRequest, IdGenerator, IdempotencyRecord, InboundRepo,
-    NewIds, OpenConversation, OpenError, StartOrder, StoreError, WorkflowStarter,
+    ChannelRepo, Clock, ContactRepo, ConversationRepo, EarlierRequest, Held, IdGenerator, IdempotencyRecord,
+    InboundRepo, NewIds, OpenConversation, OpenError, StartOrder, StoreError, WorkflowStarter,
 };
 use crate::values::DeliverWithin;
 use std::sync::Arc;
@@ -232,6 +232,8 @@ impl ComposeOutbound {
     }
 
     fn opening(&self, caller: &Caller, plan: Plan, idempotency: Option<IdempotencyRecord>) -> OpenConversation {
+        // What asks the contact to write stands before what waits for that.
+        let held = plan.worded.held.map(|(opener, for_)| Held { for_, opener_id: self.ids.message_id(), opener });
         let message_id = self.ids.message_id();
         OpenConversation {
             tenant_id: caller.tenant_id,
@@ -244,7 +246,8 @@ impl ComposeOutbound {
             subject: plan.subject,
             preview: preview(plan.content.as_str()),
             content: plan.content,
-            wording: plan.wording,
+            wording: plan.worded.wording,
+            held,
             author: plan.agent.map_or(Author::Key(caller.key_id), Author::Agent),
             wire_message_id: plan.channel.message_id_domain.as_ref().map(|domain| format!("<{message_id}@{domain}>")),
             deliver_within: plan.deliver_within.unwrap_or_else(|| self.defaults.of(plan.channel.kind)),

@@ -2,7 +2,7 @@
 
 use super::super::*;
 use super::world::{ANN_EMAIL, ANN_PHONE, World, contact, some, world_on};
-use crate::entities::{CarryTemplate, OutsideWindow, Transport};
+use crate::entities::{CarryTemplate, OpenerTemplate, OutsideWindow, Transport};
 use crate::values::{TemplateName, TemplateVariables, Wording};
 
 /// A new contact on a WhatsApp channel of the Cloud API that says nothing about the window.
@@ -60,6 +60,21 @@ async fn inside_a_template_less_fits_than_outside() {
     assert_eq!(problem.details, Some(expected));
     world.window_open = true;
     assert_eq!(world.opens().await.1.wording, Wording::AsWritten);
+}
+
+#[tokio::test]
+async fn where_an_opener_goes_first_the_text_is_held_for_the_contact_to_write() {
+    let mut world = closed();
+    let hold = Duration::from_secs(3_600);
+    let opener = OpenerTemplate::new(named("may_we_write"), "May we write to you?", hold).unwrap();
+    world.channel().outside_window = Some(OutsideWindow::Opener(opener));
+    let (_, opening) = world.opens().await;
+    let held = opening.held.expect("it waits");
+    assert_eq!((held.for_, held.opener.message.template), (hold, named("may_we_write")));
+    assert_eq!(opening.wording, Wording::AsWritten);
+    assert!(held.opener_id < opening.message_id, "what asks stands first");
+    world.window_open = true;
+    assert_eq!(world.opens().await.1.held, None);
 }
 
 #[tokio::test]

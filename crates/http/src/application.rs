@@ -2,7 +2,7 @@
 
 use crate::Readiness;
 use overture_domain::ports::{ChannelRepo, Clock, ContactRepo, ConversationRepo, IdGenerator, Observatory};
-use overture_domain::use_cases::{Authenticate, ComposeOutbound, ReceiveWebhook};
+use overture_domain::use_cases::{Authenticate, ComposeOutbound, PreviewOutbound, ReceiveWebhook};
 use std::sync::Arc;
 
 /// The inside of Overture, as the HTTP adapter needs it.
@@ -11,6 +11,8 @@ pub struct Application {
     pub authenticate: Arc<Authenticate>,
     /// Opens conversations.
     pub compose: Arc<ComposeOutbound>,
+    /// Says what a compose would do.
+    pub preview: Arc<PreviewOutbound>,
     /// Takes what providers call with.
     pub webhooks: Arc<ReceiveWebhook>,
     /// Reads conversations and messages.

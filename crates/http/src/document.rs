@@ -1,12 +1,12 @@
 //! The OpenAPI 3.1 document, made from the handlers and bodies of this crate.
 
 use crate::bodies::{
-    AgentBody, AttentionBody, ComposeAnswer, ComposeBody, ContactBody, ConversationBody, MessageBody, MessageErrorBody,
-    MessagePage, TemplateBody,
+    AgentBody, AttentionBody, ComposeAnswer, ComposeBody, ContactBody, ConversationBody, LeavesBody, MessageBody,
+    MessageErrorBody, MessagePage, PreviewBody, ProblemBody, SegmentsBody, TemplateBody,
 };
 use crate::endpoints::healthz::Healthy;
 use crate::endpoints::readyz::Ready;
-use crate::endpoints::{compose, conversation, healthz, messages, readyz};
+use crate::endpoints::{compose, conversation, healthz, messages, preview, readyz};
 use crate::failure::FailureBody;
 use utoipa::openapi::schema::{AdditionalProperties, Schema};
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
@@ -25,9 +25,9 @@ use utoipa::{Modify, OpenApi};
         (name = "conversations", description = "Opening conversations and reading what became of them."),
         (name = "operations", description = "For those who run the server."),
     ),
-    paths(compose::compose, conversation::conversation, messages::messages, healthz::healthz, readyz::readyz),
+    paths(compose::compose, preview::preview, conversation::conversation, messages::messages, healthz::healthz, readyz::readyz),
     components(schemas(
-        ComposeBody, AgentBody, TemplateBody, ComposeAnswer, ConversationBody, AttentionBody, MessageBody, MessageErrorBody, MessagePage, ContactBody,
+        ComposeBody, AgentBody, TemplateBody, PreviewBody, ProblemBody, LeavesBody, SegmentsBody, ComposeAnswer, ConversationBody, AttentionBody, MessageBody, MessageErrorBody, MessagePage, ContactBody,
         FailureBody, Healthy, Ready,
     )),
     modifiers(&Finish),

@@ -82,7 +82,7 @@ impl From<Problem> for Failure {
     }
 }
 
-fn facts(details: Details) -> Value {
+pub(crate) fn facts(details: Details) -> Value {
     match details {
         Details::TooLong { limit, length, unit } => json!({ "limit": limit, "length": length, "unit": unit }),
         Details::Contacts(contacts) => {

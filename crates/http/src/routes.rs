@@ -8,6 +8,7 @@ use crate::endpoints::healthz::healthz;
 use crate::endpoints::messages::messages;
 use crate::endpoints::metrics::metrics;
 use crate::endpoints::openapi_json::openapi_json;
+use crate::endpoints::preview::preview;
 use crate::endpoints::readyz::{readyz, readyz_for_operators};
 use crate::endpoints::webhooks;
 use crate::failure::Failure;
@@ -48,6 +49,7 @@ fn public(config: &mut ServiceConfig, ready: Resource) {
     config
         // Before the conversation: "compose" is no id.
         .service(only("/api/conversations/compose", web::post().to(compose), "POST"))
+        .service(only("/api/conversations/compose/preview", web::post().to(preview), "POST"))
         .service(reading("/api/conversations/{id}", conversation))
         .service(reading("/api/conversations/{id}/messages", messages))
         .service(only("/webhooks/twilio/{id}/status", web::post().to(webhooks::twilio_status), "POST"))

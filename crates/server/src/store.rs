@@ -36,7 +36,7 @@ pub(crate) async fn open_or_make(settings: &Settings) -> Result<Store, Failure> 
     match &settings.database {
         DatabaseKind::Sqlite(_) => migrate(store, pending).await,
         DatabaseKind::Postgres(_) => Err(Failure::new(format!(
-            "The database {} is not of this version: {} is pending",
+            "The database {} is not of this version: {} pending",
             settings.database.shown(),
             pending.join(", ")
         ))

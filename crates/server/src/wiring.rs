@@ -16,7 +16,8 @@ use overture_domain::ports::{
     MessageSender, Observatory, ReceiptRepo, RetentionRepo, WakeupQueue, WebhookReader,
 };
 use overture_domain::use_cases::{
-    Authenticate, ComposeOutbound, ComposePorts, ReceiveMessage, ReceiveWebhook, RecordReceipt, RequestHasher, Sweep,
+    Authenticate, ComposeOutbound, ComposePorts, PreviewOutbound, ReceiveMessage, ReceiveWebhook, RecordReceipt,
+    RequestHasher, Sweep,
 };
 use overture_domain::values::PhoneNumber;
 use serde_json::{Value, json};
@@ -103,6 +104,7 @@ pub(crate) struct Running {
     pub(crate) ports: Ports,
     pub(crate) compose: Arc<ComposeOutbound>,
     pub(crate) authenticate: Arc<Authenticate>,
+    pub(crate) preview: Arc<PreviewOutbound>,
     pub(crate) webhooks: Arc<ReceiveWebhook>,
     engine: Engine,
     database: Database,
@@ -141,13 +143,19 @@ impl Running {
                 ids: Arc::clone(&ports.ids),
             },
             RequestHasher::new(&secret_key.for_request_hashes()),
-            settings.deliver_within,
+            settings.compose,
         );
         let compose = if engine.delivery.is_some() { compose } else { compose.delivered_elsewhere() };
         let authenticate = Authenticate::new(Arc::clone(&ports.keys), Arc::clone(&ports.clock));
         Ok(Self {
             compose: Arc::new(compose),
             authenticate: Arc::new(authenticate),
+            preview: Arc::new(PreviewOutbound::new(
+                Arc::clone(&ports.contacts),
+                Arc::clone(&ports.channels),
+                Arc::clone(&ports.inbound),
+                settings.compose,
+            )),
             webhooks: Arc::new(webhooks(&ports)),
             engine,
             database,

@@ -4,6 +4,8 @@
 //! and UCS-2, and how a long text is cut. Refused here: national language tables and the replacing of characters by
 //! similar ones ("smart encoding"), which a provider may do and we do not count on.
 
+use super::TooLong;
+
 /// Segments of one message carry 140 octets: 160 septets, or 70 UTF-16 code units.
 const SEPTETS_ALONE: usize = 160;
 /// As part of several, six octets name the message and the part.
@@ -62,6 +64,17 @@ impl SmsSegments {
                 Self::cut(SmsEncoding::Ucs2, &widths, UNITS_ALONE, UNITS_IN_PART)
             }
         }
+    }
+
+    /// Checks that a text takes at most so many segments.
+    ///
+    /// # Errors
+    /// [`TooLong`] with both numbers.
+    pub fn check(self, most: usize) -> Result<(), TooLong> {
+        if self.segments > most {
+            return Err(TooLong { limit: most, length: self.segments, unit: "segments" });
+        }
+        Ok(())
     }
 
     fn cut(encoding: SmsEncoding, widths: &[usize], alone: usize, in_part: usize) -> Self {

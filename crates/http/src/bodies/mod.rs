@@ -4,9 +4,11 @@ mod compose;
 mod contact;
 mod conversation;
 mod message;
+mod preview;
 mod words;
 
 pub(crate) use compose::{AgentBody, ComposeAnswer, ComposeBody, TemplateBody};
 pub(crate) use contact::{ContactBody, Supplied};
 pub(crate) use conversation::{AttentionBody, ConversationBody};
 pub(crate) use message::{MessageBody, MessageErrorBody, MessagePage};
+pub(crate) use preview::{LeavesBody, PreviewBody, ProblemBody, SegmentsBody};

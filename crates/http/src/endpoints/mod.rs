@@ -7,5 +7,6 @@ pub(crate) mod healthz;
 pub(crate) mod messages;
 pub(crate) mod metrics;
 pub(crate) mod openapi_json;
+pub(crate) mod preview;
 pub(crate) mod readyz;
 pub(crate) mod webhooks;

@@ -9,6 +9,7 @@ mod document;
 mod idempotency;
 mod logging;
 mod operations;
+mod preview;
 mod reading;
 mod representation;
 mod stopping;

@@ -79,6 +79,7 @@ impl Served {
         let application = Application {
             authenticate: Arc::clone(&running.authenticate),
             compose: Arc::clone(&running.compose),
+            preview: Arc::clone(&running.preview),
             webhooks: Arc::clone(&running.webhooks),
             conversations: ports.conversations,
             contacts: ports.contacts,

@@ -69,6 +69,7 @@ pub(crate) const KEYS: &[Key] = &[
         absent: Some("the file secrets.key in the data folder, made at the first start"),
         secret: true,
     },
+    key("compose.sms_segments", "a number from 1 to 100"),
     key("compose.deliver_within.email", DURATION),
     key("compose.deliver_within.sms", DURATION),
     key("compose.deliver_within.whatsapp", DURATION),

@@ -8,7 +8,7 @@ use super::reader::{Reader, certificates, truth};
 use super::temporal::TemporalSettings;
 use crate::secret_key::SecretKey;
 use overture_channels::{SmtpOptions, TrustedCertificates, TwilioOptions, WhatsAppOptions};
-use overture_domain::use_cases::DeliverWithinDefaults;
+use overture_domain::use_cases::{ComposeRules, DeliverWithinDefaults};
 use overture_http::HttpOptions;
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -38,8 +38,8 @@ pub(crate) struct Settings {
     pub(crate) allow_private: bool,
     /// The key of the installation, if it is configured.
     pub(crate) secret_key: Option<SecretKey>,
-    /// How long messages may be tried.
-    pub(crate) deliver_within: DeliverWithinDefaults,
+    /// What holds where a request says nothing.
+    pub(crate) compose: ComposeRules,
     /// The total time of one message at its mail server.
     pub(crate) smtp_timeout: Duration,
     /// What mail servers may show beside certificates of the usual authorities.
@@ -181,10 +181,13 @@ impl Settings {
             secret_key: read.optional("secrets.key", |text| {
                 SecretKey::from_base64(text).ok_or_else(|| "is not 32 bytes in base64".into())
             }),
-            deliver_within: DeliverWithinDefaults {
-                email: read.within("compose.deliver_within.email"),
-                sms: read.within("compose.deliver_within.sms"),
-                whatsapp: read.within("compose.deliver_within.whatsapp"),
+            compose: ComposeRules {
+                deliver_within: DeliverWithinDefaults {
+                    email: read.within("compose.deliver_within.email"),
+                    sms: read.within("compose.deliver_within.sms"),
+                    whatsapp: read.within("compose.deliver_within.whatsapp"),
+                },
+                sms_segments: read.number("compose.sms_segments", 1, 100),
             },
             smtp_timeout: read.duration_up_to("smtp.timeout", SmtpOptions::LONGEST_TIMEOUT),
             smtp_trusted: read.optional("smtp.ca_file", certificates).unwrap_or_default(),

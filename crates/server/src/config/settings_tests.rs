@@ -26,7 +26,12 @@ fn the_built_in_configuration_is_the_embedded_default() {
     assert_eq!(settings.http.idempotency_wait, Duration::from_secs(2));
     let hours = |within: DeliverWithin| within.as_millis() / 3_600_000;
     assert_eq!(
-        [settings.deliver_within.email, settings.deliver_within.sms, settings.deliver_within.whatsapp].map(hours),
+        [
+            settings.compose.deliver_within.email,
+            settings.compose.deliver_within.sms,
+            settings.compose.deliver_within.whatsapp
+        ]
+        .map(hours),
         [24, 4, 4]
     );
 }

@@ -42,6 +42,23 @@ fn the_unclear_attempt_of_another_message_does_not_make_an_expired_one_unconfirm
 }
 
 #[test]
+fn what_was_held_in_vain_says_that_nobody_opened() {
+    let held = PendingMessage { status: MessageStatus::Held, ..pending(1) };
+    let (_, change) = kept(process(vec![held]), expired(1));
+    assert_eq!(change.message.status, MessageStatus::Failed);
+    assert_eq!(change.message.error.unwrap().code, NEVER_OPENED);
+    assert_eq!(change.attention.unwrap().reason, AttentionReason::MessageFailed);
+}
+
+#[test]
+fn a_text_that_may_not_leave_outside_the_window_fails_and_asks_for_a_person() {
+    let (_, change) = kept(process(vec![pending(1)]), Event::WindowClosed { message: message(1), at: AT });
+    assert_eq!(change.message.status, MessageStatus::Failed);
+    assert_eq!(change.message.error.unwrap().code, WINDOW_CLOSED);
+    assert_eq!(change.attention.unwrap().reason, AttentionReason::MessageFailed);
+}
+
+#[test]
 fn due_messages_are_delivered_in_their_order_and_no_other_is() {
     let later = PendingMessage { next_attempt_at: NOW.plus(Duration::from_millis(1)), ..pending(2) };
     assert_eq!(woken(&process(vec![pending(3), later, pending(1)])), Effect::Deliver(vec![message(3), message(1)]));

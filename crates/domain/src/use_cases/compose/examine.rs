@@ -8,7 +8,7 @@ use crate::entities::{Address, Channel, ChannelKind, ChannelState, Recipient};
 use crate::ids::ChannelId;
 use crate::notice::Notice;
 use crate::ports::{KnownContacts, KnownPlace};
-use crate::values::{Agent, Content, ContentLimit, DeliverWithin, PhoneNumber, Subject};
+use crate::values::{Agent, Content, ContentLimit, DeliverWithin, PhoneNumber, SmsSegments, Subject};
 
 /// Everything the rules look at, read in one round trip.
 pub(super) struct Known {
@@ -16,6 +16,8 @@ pub(super) struct Known {
     pub(super) contacts: KnownContacts,
     /// Whether the contact has written within a day; looked up only where the channel has a window.
     pub(super) window_open: bool,
+    /// The most segments that one SMS may take.
+    pub(super) sms_segments: usize,
 }
 
 impl Known {
@@ -65,7 +67,7 @@ pub(super) fn examine(fields: &Fields, known: &Known, strict: bool) -> Result<Pl
     };
     found.note(fields.contact_name.as_ref().map_err(Problem::clone));
     let subject = found.subject(fields, kind);
-    let content = found.content(fields, kind);
+    let content = found.content(fields, kind, known.sms_segments);
     let wording = found.wording(fields, channel.as_ref(), content.as_ref(), known.window_open);
     let deliver_within = found.note(fields.deliver_within.clone());
     let agent = found.note(fields.agent.clone());
@@ -214,14 +216,18 @@ impl Found {
         self.note(word(channel?, content?, template.as_ref(), open))
     }
 
-    fn content(&mut self, fields: &Fields, kind: Option<ChannelKind>) -> Option<Content> {
+    fn content(&mut self, fields: &Fields, kind: Option<ChannelKind>, sms_segments: usize) -> Option<Content> {
         let content = self.note(fields.content.clone())?;
         let limit = match kind? {
             ChannelKind::Email => ContentLimit::Email,
             ChannelKind::Sms => ContentLimit::Sms,
             ChannelKind::WhatsApp => ContentLimit::WhatsApp,
         };
-        match limit.check(&content) {
+        let fits = limit.check(&content).and_then(|()| match limit {
+            ContentLimit::Sms => SmsSegments::of(content.as_str()).check(sms_segments),
+            ContentLimit::Email | ContentLimit::WhatsApp => Ok(()),
+        });
+        match fits {
             Ok(()) => Some(content),
             Err(over) => {
                 self.0.push(Problem {

@@ -3,16 +3,20 @@
 mod command;
 mod contact;
 mod examine;
+mod lookups;
+mod preview_outbound;
 mod problem;
 mod request_hash;
 mod wording;
 
 pub use command::*;
+pub use preview_outbound::*;
 pub use problem::*;
 pub use request_hash::RequestHasher;
 
-use self::examine::{Known, Plan, examine};
-use crate::entities::{Author, Caller, ChannelKind, Scope, WINDOW};
+use self::examine::{Plan, examine};
+use self::lookups::Lookups;
+use crate::entities::{Author, Caller, ChannelKind, Scope};
 use crate::ids::{ContactId, ConversationId, MessageId};
 use crate::notice::Notice;
 use crate::ports::{
@@ -55,17 +59,24 @@ impl DeliverWithinDefaults {
     }
 }
 
+/// What this installation says where a request says nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ComposeRules {
+    /// How long messages may be tried.
+    pub deliver_within: DeliverWithinDefaults,
+    /// The most segments that one SMS may take.
+    pub sms_segments: usize,
+}
+
 /// Opens a conversation that one of our agents begins.
 pub struct ComposeOutbound {
-    contacts: Arc<dyn ContactRepo>,
-    channels: Arc<dyn ChannelRepo>,
+    lookups: Lookups,
     conversations: Arc<dyn ConversationRepo>,
-    inbound: Arc<dyn InboundRepo>,
     starter: Arc<dyn WorkflowStarter>,
     clock: Arc<dyn Clock>,
     ids: Arc<dyn IdGenerator>,
     hasher: RequestHasher,
-    defaults: DeliverWithinDefaults,
+    rules: ComposeRules,
     claimed_for: Duration,
 }
 
@@ -134,20 +145,10 @@ pub struct ComposePorts {
 
 impl ComposeOutbound {
     /// From its ports and rules. The hasher's key must be the same in every process on one database.
-    pub fn new(ports: ComposePorts, hasher: RequestHasher, defaults: DeliverWithinDefaults) -> Self {
+    pub fn new(ports: ComposePorts, hasher: RequestHasher, rules: ComposeRules) -> Self {
         let ComposePorts { contacts, channels, conversations, inbound, starter, clock, ids } = ports;
-        Self {
-            contacts,
-            channels,
-            conversations,
-            inbound,
-            starter,
-            clock,
-            ids,
-            hasher,
-            defaults,
-            claimed_for: CLAIMED_AT_BIRTH,
-        }
+        let lookups = Lookups::new(contacts, channels, inbound, rules.sms_segments);
+        Self { lookups, conversations, starter, clock, ids, hasher, rules, claimed_for: CLAIMED_AT_BIRTH }
     }
 
     /// For a process that runs no engine: new wakeups are nobody's, and the next relay of another process takes them.
@@ -172,7 +173,7 @@ impl ComposeOutbound {
             if let Some(earlier) = self.earlier(caller, idempotency.as_ref()).await? {
                 return Ok(earlier);
             }
-            let known = self.load(caller, &fields).await?;
+            let known = self.lookups.load(caller, &fields).await?;
             let plan = examine(&fields, &known, command.strict)
                 .map_err(|mut problems| ComposeError::Refused(problems.swap_remove(0)))?;
             let opening = self.opening(caller, plan, idempotency.clone());
@@ -217,20 +218,6 @@ impl ComposeOutbound {
         Ok(Some(Composed { conversation_id, made: None, notices: visible(caller, notices) }))
     }
 
-    /// Everything the rules look at, in one round trip.
-    async fn load(&self, caller: &Caller, fields: &Fields) -> Result<Known, StoreError> {
-        let wanted = fields.wanted_contact();
-        let place = self.channels.place(caller.tenant_id, fields.workspace_id(), fields.channel_id());
-        let contacts = self.contacts.matching(caller.tenant_id, &wanted);
-        let (place, contacts) = futures_util::future::try_join(place, contacts).await?;
-        let mut known = Known { place, contacts, window_open: false };
-        // Only channels with a window cost a second look.
-        if let Some((channel, number)) = known.awaits_contact(fields) {
-            known.window_open = self.inbound.wrote_within(channel, &number, WINDOW).await?;
-        }
-        Ok(known)
-    }
-
     fn opening(&self, caller: &Caller, plan: Plan, idempotency: Option<IdempotencyRecord>) -> OpenConversation {
         // What asks the contact to write stands before what waits for that.
         let held = plan.worded.held.map(|(opener, for_)| Held { for_, opener_id: self.ids.message_id(), opener });
@@ -250,7 +237,7 @@ impl ComposeOutbound {
             held,
             author: plan.agent.map_or(Author::Key(caller.key_id), Author::Agent),
             wire_message_id: plan.channel.message_id_domain.as_ref().map(|domain| format!("<{message_id}@{domain}>")),
-            deliver_within: plan.deliver_within.unwrap_or_else(|| self.defaults.of(plan.channel.kind)),
+            deliver_within: plan.deliver_within.unwrap_or_else(|| self.rules.deliver_within.of(plan.channel.kind)),
             notices: plan.notices,
             idempotency,
             claimed_for: self.claimed_for,

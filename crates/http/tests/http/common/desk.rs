@@ -12,8 +12,8 @@ use overture_domain::ports::{
 };
 use overture_domain::process::{Effect, Event};
 use overture_domain::use_cases::{
-    Authenticate, ComposeOutbound, ComposePorts, DeliverWithinDefaults, ReceiveMessage, ReceiveWebhook, RecordReceipt,
-    RequestHasher,
+    Authenticate, ComposeOutbound, ComposePorts, ComposeRules, DeliverWithinDefaults, PreviewOutbound, ReceiveMessage,
+    ReceiveWebhook, RecordReceipt, RequestHasher,
 };
 use overture_domain::values::{DeliverWithin, Secret};
 use overture_http::{Application, HttpOptions, Serving, serve};
@@ -261,10 +261,14 @@ fn application(store: &MemoryStore, conversations: &Arc<Conversations>, parts: &
         clock: clock.clone(),
         ids: Arc::new(SequentialIds::after(1_000)),
     };
-    let defaults = DeliverWithinDefaults { email: day, sms: day, whatsapp: day };
+    let rules = ComposeRules {
+        deliver_within: DeliverWithinDefaults { email: day, sms: day, whatsapp: day },
+        sms_segments: 10,
+    };
     Application {
         authenticate: Arc::new(Authenticate::new(store.clone(), clock.clone())),
-        compose: Arc::new(ComposeOutbound::new(ports, RequestHasher::new(&[7; 32]), defaults)),
+        compose: Arc::new(ComposeOutbound::new(ports, RequestHasher::new(&[7; 32]), rules)),
+        preview: Arc::new(PreviewOutbound::new(store.clone(), store.clone(), store.clone(), rules)),
         webhooks: Arc::new(webhooks(&store)),
         conversations: conversations.clone(),
         contacts: store.clone(),

@@ -275,6 +275,7 @@ async fn content_fits_its_channel_up_to_the_limit_and_is_refused_beyond_with_lim
         (ChannelKind::WhatsApp, ANN_PHONE, "👋", 4_096, 1, "characters"),
     ] {
         let mut world = world_on(kind);
+        world.sms_segments = usize::MAX;
         *super::world::field_of(kind.address_kind(), &mut world.command) = some(to);
         world.command.content = Some(character.repeat(limit / units));
         world.opens().await;
@@ -283,6 +284,21 @@ async fn content_fits_its_channel_up_to_the_limit_and_is_refused_beyond_with_lim
         assert_eq!((problem.code, problem.field), (ProblemCode::ContentTooLong, Some("content")), "{kind}");
         assert_eq!(problem.details, Some(Details::TooLong { limit, length: limit + 1, unit }), "{kind}");
         assert!(problem.text.contains(&limit.to_string()) && problem.text.contains(&(limit + 1).to_string()));
+    }
+}
+
+#[tokio::test]
+async fn an_sms_takes_at_most_ten_segments_unless_told_otherwise() {
+    for (character, most) in [("x", 1_530), ("€", 760), ("ł", 670)] {
+        let mut world = world_on(ChannelKind::Sms);
+        world.command.contact_phone = some(ANN_PHONE);
+        world.command.content = Some(character.repeat(most));
+        world.opens().await;
+        world.command.content = Some(character.repeat(most + 1));
+        let problem = world.refused().await;
+        assert_eq!(problem.details, Some(Details::TooLong { limit: 10, length: 11, unit: "segments" }), "{character}");
+        world.sms_segments = 11;
+        world.opens().await;
     }
 }
 

@@ -4,7 +4,7 @@
 use super::super::examine::Known;
 use super::super::*;
 use crate::entities::{
-    Address, AddressKind, Channel, ChannelFault, ChannelKind, ChannelState, Contact, OnUnclear, Transport,
+    Address, AddressKind, Channel, ChannelFault, ChannelKind, ChannelState, Contact, OnUnclear, Transport, WINDOW,
 };
 use crate::ids::{ApiKeyId, ChannelId, ContactId, TenantId, Version, WorkspaceId};
 use crate::ports::{
@@ -41,6 +41,8 @@ pub(super) struct World {
     pub(super) contacts: Vec<Contact>,
     /// Whether the contact has written within a day.
     pub(super) window_open: bool,
+    /// The most segments that one SMS may take.
+    pub(super) sms_segments: usize,
 }
 
 /// A world with a working channel of that kind, and a request that names everything but a contact.
@@ -63,6 +65,7 @@ pub(super) fn world_on(kind: ChannelKind) -> World {
         channel: Some(channel(kind)),
         contacts: vec![],
         window_open: false,
+        sms_segments: 10,
     }
 }
 
@@ -151,7 +154,12 @@ impl World {
     pub(super) fn known(&self) -> Known {
         let fields = self.command.parse();
         let place = self.place(fields.workspace_id(), fields.channel_id());
-        Known { place, contacts: self.matching(&fields.wanted_contact()), window_open: self.window_open }
+        Known {
+            place,
+            contacts: self.matching(&fields.wanted_contact()),
+            window_open: self.window_open,
+            sms_segments: self.sms_segments,
+        }
     }
 
     /// The use case over this world. It may be read; nothing else may happen but what the two mocks expect.
@@ -173,7 +181,7 @@ impl World {
             assert_eq!((channel, within), (CHANNEL, WINDOW));
             Ok(open)
         });
-        composing_beside(channel_repo, contact_repo, conversations, inbound, starter)
+        composing_beside(channel_repo, contact_repo, conversations, inbound, starter, self.sms_segments)
     }
 
     pub(super) async fn ask(
@@ -230,7 +238,7 @@ pub(super) fn composing(
     conversations: MockConversationRepo,
     starter: MockWorkflowStarter,
 ) -> ComposeOutbound {
-    composing_beside(channels, contacts, conversations, MockInboundRepo::new(), starter)
+    composing_beside(channels, contacts, conversations, MockInboundRepo::new(), starter, 10)
 }
 
 /// The same, where contacts may have written.
@@ -240,6 +248,7 @@ fn composing_beside(
     conversations: MockConversationRepo,
     inbound: MockInboundRepo,
     starter: MockWorkflowStarter,
+    sms_segments: usize,
 ) -> ComposeOutbound {
     let mut clock = MockClock::new();
     clock.expect_now().returning(|| NOW);
@@ -255,7 +264,7 @@ fn composing_beside(
         clock: Arc::new(clock),
         ids: Arc::new(ids),
     };
-    ComposeOutbound::new(ports, hasher(), defaults())
+    ComposeOutbound::new(ports, hasher(), ComposeRules { deliver_within: defaults(), sms_segments })
 }
 
 pub(super) fn hasher() -> RequestHasher {

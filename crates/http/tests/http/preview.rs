@@ -1,0 +1,105 @@
+//! `POST /api/conversations/compose/preview`: what would happen, and that nothing does.
+
+use crate::common::{Answer, Ask, Desk};
+use overture_domain::entities::{CarryTemplate, Channel, ChannelKind, OpenerTemplate, OutsideWindow, Scope};
+use overture_domain::values::TemplateName;
+use reqwest::Method;
+use serde_json::{Value, json};
+
+async fn preview(desk: &Desk, key: &str, body: &Value) -> Answer {
+    desk.ask(Method::POST, "/api/conversations/compose/preview").bearer_auth(key).json(body).answer().await
+}
+
+fn body(desk: &Desk, channel: impl ToString, changes: &Value) -> Value {
+    let mut body = json!({
+        "workspaceId": desk.workspace.to_string(), "channelId": channel.to_string(), "contactPhone": "+4915112345678",
+        "content": "Dear Jan,\nyour order 4521 €",
+    });
+    body.as_object_mut().unwrap().extend(changes.as_object().unwrap().clone());
+    body
+}
+
+async fn reader(desk: &Desk) -> String {
+    desk.key_with(&[Scope::ConversationsWrite, Scope::ContactsRead]).await
+}
+
+#[tokio::test]
+async fn an_sms_is_shown_as_it_would_leave_with_its_segments_and_nothing_is_stored() {
+    let desk = Desk::open().await;
+    let answer = preview(&desk, &reader(&desk).await, &body(&desk, desk.sms, &json!({}))).await;
+    assert_eq!(answer.status, 200, "{answer}");
+    assert_eq!(
+        answer.json(),
+        json!({
+            "ok": true, "problems": [], "contact": {"created": true}, "to": "+4915112345678",
+            "leaves": {"text": "Dear Jan,\nyour order 4521 €"}, "segments": {"count": 1, "encoding": "gsm-7", "units": 28},
+            "deliverWithinMs": 86_400_000, "notices": [],
+        })
+    );
+    assert_eq!(desk.opened_count().await, 0);
+}
+
+#[tokio::test]
+async fn every_problem_is_told_in_order_with_its_code_field_and_remedy() {
+    let desk = Desk::open().await;
+    let changes =
+        json!({"contactPhone": "12", "contactName": "a\u{0}b", "content": "x".repeat(1_700), "deliverWithin": "soon"});
+    let answer = preview(&desk, &desk.key, &body(&desk, desk.sms, &changes)).await;
+    assert_eq!(answer.status, 200, "{answer}");
+    let told = answer.json();
+    assert_eq!(told["ok"], false);
+    let problems = told["problems"].as_array().unwrap();
+    let codes: Vec<_> = problems.iter().map(|problem| problem["code"].as_str().unwrap()).collect();
+    assert_eq!(codes, ["invalid_contact_phone", "invalid_contact_name", "content_too_long", "invalid_deliver_within"]);
+    assert_eq!(problems[2]["details"]["limit"], 1_600);
+    assert!(
+        problems.iter().all(|problem| problem["error"].as_str().unwrap().len() > 20 && problem["field"].is_string())
+    );
+    let composed = desk.post(&body(&desk, desk.sms, &changes)).answer().await;
+    assert_eq!(composed.json()["code"], codes[0], "compose answers the first");
+}
+
+#[tokio::test]
+async fn whatsapp_shows_the_window_and_the_template_that_would_carry_the_text() {
+    let desk = Desk::open().await;
+    let template = |name: &str| TemplateName::Named { name: name.into(), language: "de".into() };
+    let carry = CarryTemplate::new(template("agent_message"), "Acme: {{1}}").unwrap();
+    let carrying = desk.add_channel(Channel {
+        outside_window: Some(OutsideWindow::Carry(carry)),
+        ..desk.channel(ChannelKind::WhatsApp)
+    });
+    let told = preview(&desk, &desk.key, &body(&desk, carrying.await, &json!({}))).await.json();
+    assert_eq!((&told["ok"], &told["windowOpen"]), (&json!(true), &json!(false)), "{told}");
+    assert_eq!(told["leaves"]["text"], "Acme: Dear Jan, your order 4521 €");
+    assert_eq!(told["leaves"]["template"]["name"], "agent_message");
+    assert_eq!(told.get("contact"), None, "this key may not read contacts");
+
+    let opener = OpenerTemplate::new(template("may_we_write"), "May we write?", OpenerTemplate::USUAL_HOLD).unwrap();
+    let opening = desk.add_channel(Channel {
+        outside_window: Some(OutsideWindow::Opener(opener)),
+        ..desk.channel(ChannelKind::WhatsApp)
+    });
+    let told = preview(&desk, &desk.key, &body(&desk, opening.await, &json!({}))).await.json();
+    assert_eq!(told["opener"]["text"], "May we write?", "{told}");
+    assert_eq!(told["leaves"], json!({"text": "Dear Jan,\nyour order 4521 €"}));
+}
+
+#[tokio::test]
+async fn a_known_contact_is_named_by_its_id() {
+    let desk = Desk::open().await;
+    let body = body(&desk, desk.sms, &json!({}));
+    assert_eq!(desk.post(&body).answer().await.status, 200);
+    let told = preview(&desk, &reader(&desk).await, &body).await.json();
+    assert_eq!(told["contact"]["created"], false, "{told}");
+    assert!(told["contact"]["id"].is_string());
+}
+
+#[tokio::test]
+async fn what_a_compose_may_not_a_preview_may_not() {
+    let desk = Desk::open().await;
+    let reads = desk.key_with(&[Scope::ConversationsRead]).await;
+    let answer = preview(&desk, &reads, &body(&desk, desk.sms, &json!({}))).await;
+    assert_eq!((answer.status, answer.code().as_str()), (403, "missing_scope"));
+    let misspelt = preview(&desk, &desk.key, &body(&desk, desk.sms, &json!({"contactphone": "x"}))).await;
+    assert_eq!((misspelt.status, misspelt.code().as_str()), (400, "unknown_field"));
+}

@@ -31,7 +31,7 @@ impl Service {
 
     /// Waits until it has found Temporal.
     pub(crate) async fn connected(&self) -> Result<()> {
-        self.answers("/readyz", "Temporal answers").await
+        self.answers("/readyz?verbose", "Temporal answers").await
     }
 
     /// Waits for an answer with this in it.

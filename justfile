@@ -27,7 +27,7 @@ test:
 deny:
     cargo deny check
 
-# Composes per second and latencies beside a bare loop of the same rows; writes docs/measurements/compose.md.
+# Benchmarks beside something bare in the same run: `just bench compose`, `postgres`, `away`, `relay`, …; prints Markdown for docs/measurements/.
 bench *ARGS:
     cargo build --release -p overture
     cargo build --release --manifest-path bench/Cargo.toml --target-dir target

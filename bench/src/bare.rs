@@ -2,7 +2,7 @@
 //! with its pragmas: one through SQLite's own interface in one thread, which is what disk and SQLite allow, and one through
 //! the driver that the service uses.
 
-use crate::service::target;
+use crate::installation::target;
 use anyhow::{Context, Result, bail};
 use rusqlite::{CachedStatement, Connection, TransactionBehavior, params};
 use serde_json::Value;

@@ -89,19 +89,14 @@ impl Template {
 static RUNS: AtomicU32 = AtomicU32::new(0);
 
 /// Composes from so many clients at once, for a time or until so many are made; the time each took, sorted.
-pub(crate) async fn load(
-    service: &crate::service::Service,
-    clients: usize,
-    time: Duration,
-    most: u64,
-) -> Result<Vec<Duration>> {
+pub(crate) async fn load(template: &Template, clients: usize, time: Duration, most: u64) -> Result<Vec<Duration>> {
     let end = Instant::now() + time;
     let each = most.div_ceil(clients as u64);
     let run = RUNS.fetch_add(1, Ordering::Relaxed);
     let mut tasks = tokio::task::JoinSet::new();
     for number in 0..clients {
-        let mut client = Client::connect(&service.address).await?;
-        let template = service.template();
+        let mut client = Client::connect(&template.address).await?;
+        let template = template.clone();
         let tag = format!("{run}-{number}");
         tasks.spawn(async move {
             let mut times = Vec::new();

@@ -1,0 +1,111 @@
+//! What composes pay for Temporal: with it stopped, never there, frozen, and running; on PostgreSQL.
+
+use crate::database;
+use crate::figures::median_of;
+use crate::installation::Installation;
+use crate::measured::{Measured, measure};
+use anyhow::Result;
+use overture_tests::postgres::Postgres;
+use overture_tests::temporal_server::TemporalServer;
+use overture_tests::throwaway::free_port;
+use std::time::{Duration, Instant};
+
+/// How it is with Temporal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Temporal {
+    /// It was there and was killed: its port refuses.
+    Stopped,
+    /// Nobody was ever there: the port refuses.
+    Refusing,
+    /// It was there and stands still: connections stand, nobody answers.
+    Frozen,
+    /// It answers.
+    Running,
+}
+
+const STATES: [(Temporal, &str); 4] = [
+    (Temporal::Stopped, "stopped"),
+    (Temporal::Refusing, "refusing"),
+    (Temporal::Frozen, "frozen"),
+    (Temporal::Running, "running"),
+];
+
+/// One state in one round.
+struct Seen {
+    measured: Measured,
+    /// Workflows started per second.
+    started: f64,
+}
+
+/// Runs `rounds` rounds of `seconds` for each state at 16 and 64 clients and reports medians.
+pub(crate) async fn run(seconds: u64, rounds: u64) -> Result<String> {
+    let server = database::server().await?;
+    let mut report = String::from(
+        "| clients | Temporal | composes/s | workflows started/s | p50 ms | p99 ms | service's CPU per 1,000 composes, ms | of that when stopped |\n\
+         |---|---|---|---|---|---|---|---|\n",
+    );
+    let mut spreads = Vec::new();
+    for clients in [16, 64] {
+        let mut seen: [Vec<Seen>; 4] = Default::default();
+        for round in 0..rounds as usize {
+            // Who goes first changes from round to round.
+            for turn in 0..STATES.len() {
+                let which = (round + turn) % STATES.len();
+                seen[which].push(in_state(&server, STATES[which].0, clients, seconds).await?);
+            }
+        }
+        for ((_, name), all) in STATES.iter().zip(&seen) {
+            let of = |pick: fn(&Seen) -> f64| median_of(all, pick);
+            let shares =
+                all.iter().zip(&seen[0]).map(|(one, stopped)| one.measured.processor / stopped.measured.processor);
+            report += &format!(
+                "| {clients} | {name} | {:.0} | {:.0} | {:.2} | {:.2} | {:.0} | {:.2} |\n",
+                of(|seen| seen.measured.rate),
+                of(|seen| seen.started),
+                of(|seen| seen.measured.p50),
+                of(|seen| seen.measured.p99),
+                of(|seen| seen.measured.processor),
+                crate::figures::median(shares),
+            );
+        }
+        let p99s: Vec<f64> = seen[..3].iter().map(|all| median_of(all, |seen| seen.measured.p99)).collect();
+        let (least, most) = (p99s.iter().copied().fold(f64::MAX, f64::min), p99s.iter().copied().fold(0.0, f64::max));
+        spreads.push(format!("{:.2} at {clients} clients", most / least));
+    }
+    report += &format!(
+        "\nThe largest p99 of the three states without Temporal, of the smallest: {}. Medians of {rounds} rounds of {seconds} s for each.",
+        spreads.join(", ")
+    );
+    Ok(report)
+}
+
+async fn in_state(server: &Postgres, state: Temporal, clients: usize, seconds: u64) -> Result<Seen> {
+    let mut temporal = match state {
+        Temporal::Refusing => None,
+        Temporal::Stopped | Temporal::Frozen | Temporal::Running => Some(TemporalServer::start(&[]).await?),
+    };
+    let address = match &temporal {
+        Some(temporal) => temporal.address.clone(),
+        None => format!("http://127.0.0.1:{}", free_port()?),
+    };
+    let url = server.database().await?;
+    let service = Installation::production(&url, &address).await?.serve().await?;
+    if let Some(temporal) = &mut temporal {
+        service.connected().await?;
+        match state {
+            Temporal::Stopped => temporal.kill()?,
+            Temporal::Frozen => temporal.freeze()?,
+            Temporal::Refusing | Temporal::Running => {}
+        }
+    }
+    database::settled(&url).await?;
+    let begun = Instant::now();
+    let measured = measure(&service, clients, Duration::from_secs(seconds)).await;
+    let started = database::count(&url, "conversations").await? - database::count(&url, "wakeups").await?;
+    let started = started as f64 / begun.elapsed().as_secs_f64();
+    if let (Temporal::Frozen, Some(temporal)) = (state, &temporal) {
+        temporal.thaw()?; // or it could not be told to end
+    }
+    service.stop().await?;
+    Ok(Seen { measured: measured?, started })
+}

@@ -2,6 +2,7 @@
 
 use crate::common::{Answer, Ask, Desk};
 use overture_domain::entities::{CarryTemplate, Channel, ChannelKind, OpenerTemplate, OutsideWindow, Scope};
+use overture_domain::ids::ChannelId;
 use overture_domain::values::TemplateName;
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -10,7 +11,7 @@ async fn preview(desk: &Desk, key: &str, body: &Value) -> Answer {
     desk.ask(Method::POST, "/api/conversations/compose/preview").bearer_auth(key).json(body).answer().await
 }
 
-fn body(desk: &Desk, channel: impl ToString, changes: &Value) -> Value {
+fn body(desk: &Desk, channel: ChannelId, changes: &Value) -> Value {
     let mut body = json!({
         "workspaceId": desk.workspace.to_string(), "channelId": channel.to_string(), "contactPhone": "+4915112345678",
         "content": "Dear Jan,\nyour order 4521 €",

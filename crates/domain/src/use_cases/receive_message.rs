@@ -50,7 +50,7 @@ impl ReceiveMessage {
             let Some(from) = thread.known_as.clone().or_else(|| number.clone()) else {
                 return Ok(Received::OfNobody);
             };
-            let placed = self.placed(channel, message, thread, from);
+            let placed = self.placed(channel, message, &thread, from);
             match self.inbound.keep_message(placed).await {
                 Ok(Kept::New) => return Ok(Received::Kept),
                 Ok(Kept::Repeated) => return Ok(Received::Repeated),
@@ -65,10 +65,10 @@ impl ReceiveMessage {
         &self,
         channel_id: ChannelId,
         message: &InboundMessage,
-        thread: Thread,
+        thread: &Thread,
         from: PhoneNumber,
     ) -> PlacedMessage {
-        let place = match thread.conversation {
+        let place = match &thread.conversation {
             Some(conversation) => Placement::In {
                 id: conversation.id,
                 expected: conversation.version,

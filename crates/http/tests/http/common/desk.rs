@@ -3,7 +3,7 @@
 use super::{Answer, Ask, Conversations, Parts, WordReader};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use overture_domain::entities::{
-    ApiKey, Channel, ChannelKind, ChannelSettings, ChannelState, KeyDigest, Message, OnUnclear, Scope, Transport,
+    ApiKey, Channel, ChannelKind, ChannelLimits, ChannelSettings, ChannelState, KeyDigest, Message, OnUnclear, Scope, Transport,
 };
 use overture_domain::ids::{ChannelId, TenantId, Version, WorkspaceId};
 use overture_domain::ports::{
@@ -124,6 +124,8 @@ impl Desk {
             transport: Transport::Sandbox,
             state: ChannelState::Active,
             enabled: true,
+            paused_at: None,
+            limits: ChannelLimits::default(),
             on_unclear: OnUnclear::default_for(kind),
             fault: None,
             message_id_domain: (kind == ChannelKind::Email).then(|| "mail.acme.example".into()),

@@ -4,8 +4,8 @@
 use super::{StoreHarness, StorePorts};
 use crate::{BEGINNING, DEADLINE, SequentialIds};
 use overture_domain::entities::{
-    Address, AttemptOutcome, Author, Channel, ChannelFault, ChannelKind, ChannelLimits, ChannelSettings, ChannelState, Contact,
-    MessageStatus, OnUnclear, Recipient, Transport,
+    Address, AttemptOutcome, Author, Channel, ChannelFault, ChannelKind, ChannelLimits, ChannelSettings, ChannelState,
+    Contact, MessageStatus, OnUnclear, Recipient, Transport,
 };
 use overture_domain::ids::{ChannelId, ConversationId, MessageId, TenantId, Version, WorkspaceId};
 use overture_domain::ports::{

@@ -170,7 +170,11 @@ async fn each_configuration_file_starts_the_binary_and_names_the_adapters_it_cho
         for (adapter, expected) in expected.as_object().unwrap() {
             assert_eq!(&server.told["adapters"][adapter], expected, "{config}");
         }
-        assert_eq!(server.told["adapters"]["senders"], json!(["sandbox", "smtp"]), "{config}");
+        assert_eq!(
+            server.told["adapters"]["senders"],
+            json!(["sandbox", "smtp", "twilio", "whatsapp-cloud"]),
+            "{config}"
+        );
         assert_eq!(installation.database().exists(), expected["database"] == "sqlite", "{config}");
     }
 }

@@ -4,7 +4,9 @@
 use crate::failure::Failure;
 use crate::hints::hint;
 use overture_channels::check_settings;
-use overture_domain::entities::{ApiKey, Channel, ChannelKind, ChannelState, KeyDigest, OnUnclear, Scope, Transport};
+use overture_domain::entities::{
+    ApiKey, Channel, ChannelKind, ChannelLimits, ChannelState, KeyDigest, OnUnclear, Scope, Transport,
+};
 use overture_domain::ids::{ApiKeyId, ChannelId, TenantId, Version, WorkspaceId};
 use overture_domain::ports::{ApiKeyRepo, ChannelRepo, Clock, IdGenerator, NewIds, Tenant, TenantRepo, Workspace};
 use overture_domain::time::Timestamp;
@@ -47,6 +49,8 @@ pub(crate) struct NewChannel<'a> {
     pub(crate) transport: Transport,
     pub(crate) name: &'a str,
     pub(crate) settings: &'a Value,
+    /// Whether it is to be verified before it takes messages; if not, it is taken for working.
+    pub(crate) verifies: bool,
 }
 
 /// A key that is wanted.
@@ -105,6 +109,7 @@ impl Maker {
                 transport: Transport::Sandbox,
                 name,
                 settings: &Value::Object(Default::default()),
+                verifies: false,
             })
             .await?;
         }
@@ -150,7 +155,7 @@ impl Maker {
     /// # Errors
     /// A transport that cannot carry that kind, settings that do not do, and what the store says.
     pub(crate) async fn channel(&self, new: NewChannel<'_>) -> Result<ChannelId, Failure> {
-        let NewChannel { tenant, workspace, kind, transport, name, settings } = new;
+        let NewChannel { tenant, workspace, kind, transport, name, settings, verifies } = new;
         let environment = |name: &str| std::env::var(name).ok();
         let checked = check_settings(kind, transport, settings, &environment).map_err(|problem| {
             Failure::usage(format!("{} {}", problem.field, problem.reason)).remedy(problem.remedy)
@@ -162,8 +167,10 @@ impl Maker {
             name: name.into(),
             kind,
             transport,
-            state: ChannelState::Active,
+            state: if verifies { ChannelState::Unverified } else { ChannelState::Active },
             enabled: true,
+            paused_at: None,
+            limits: ChannelLimits::default(),
             on_unclear: OnUnclear::default_for(kind),
             fault: None,
             message_id_domain: checked.message_id_domain,

@@ -1,11 +1,15 @@
 //! Bodies: what is read from requests and shown in answers. Each has its own type; domain types know no JSON.
 
+mod channel;
 mod compose;
 mod contact;
 mod conversation;
 mod message;
 mod words;
 
+pub(crate) use channel::{
+    ChannelBody, ChannelPage, ChannelPatchBody, FaultBody, NewChannelBody, TemplateBody, TemplateList, WebhooksBody,
+};
 pub(crate) use compose::{AgentBody, ComposeAnswer, ComposeBody};
 pub(crate) use contact::{ContactBody, Supplied};
 pub(crate) use conversation::{AttentionBody, ConversationBody};

@@ -13,7 +13,7 @@ fn default_toml_starts_on_sqlite_with_the_embedded_engine_and_every_sender() {
     let announced = serving.announced();
     assert_eq!(
         announced["adapters"],
-        json!({ "database": "sqlite", "engine": "embedded", "senders": ["sandbox", "smtp"] })
+        json!({ "database": "sqlite", "engine": "embedded", "senders": ["sandbox", "smtp", "twilio", "whatsapp-cloud"] })
     );
     assert!(installation.path("data/overture.db").exists());
     let (status, out, log) = serving.stop();
@@ -31,7 +31,10 @@ fn production_toml_chooses_postgres_and_temporal_and_waits_for_its_migration() {
         .with("OVERTURE__TEMPORAL__ADDRESS", "http://127.0.0.1:1");
     let config = format!("{CONFIG}/production.toml");
     let (code, told) = installation.refusal(&["serve", "--config", &config]);
-    assert!(code == 1 && told.contains("m0001_first is pending") && told.contains("migrate"), "{code}: {told}");
+    assert!(
+        code == 1 && told.contains("m0001_first, ") && told.contains(" is pending") && told.contains("migrate"),
+        "{code}: {told}"
+    );
     let doctor = installation.run(&["doctor", "--config", &config]);
     let told = text(&doctor.stdout);
     let pending = told.lines().find(|line| line.contains("pending")).expect(&told);
@@ -50,7 +53,7 @@ fn production_toml_chooses_postgres_and_temporal_and_waits_for_its_migration() {
     let announced = serving.announced();
     assert_eq!(
         announced["adapters"],
-        json!({ "database": "postgres", "engine": "temporal", "senders": ["sandbox", "smtp"] })
+        json!({ "database": "postgres", "engine": "temporal", "senders": ["sandbox", "smtp", "twilio", "whatsapp-cloud"] })
     );
     let (status, out, log) = serving.stop();
     assert!(status.success(), "{log}");

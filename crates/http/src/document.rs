@@ -1,8 +1,8 @@
 //! The OpenAPI 3.1 document, made from the handlers and bodies of this crate.
 
 use crate::bodies::{
-    AgentBody, AttentionBody, ChannelBody, ChannelPage, ChannelPatchBody, ComposeAnswer, ComposeBody, ContactBody,
-    ConversationBody, FaultBody, MessageBody, MessageErrorBody, MessagePage, NewChannelBody, TemplateBody,
+    AgentBody, ApprovedTemplateBody, AttentionBody, ChannelBody, ChannelPage, ChannelPatchBody, ComposeAnswer,
+    ComposeBody, ContactBody, ConversationBody, FaultBody, MessageBody, MessageErrorBody, MessagePage, NewChannelBody,
     TemplateList, WebhooksBody,
 };
 use crate::endpoints::healthz::Healthy;
@@ -34,7 +34,7 @@ use utoipa::{Modify, OpenApi};
     ),
     components(schemas(
         ComposeBody, AgentBody, ComposeAnswer, ConversationBody, AttentionBody, MessageBody, MessageErrorBody, MessagePage, ContactBody,
-        ChannelBody, ChannelPage, FaultBody, WebhooksBody, NewChannelBody, ChannelPatchBody, TemplateBody, TemplateList,
+        ChannelBody, ChannelPage, FaultBody, WebhooksBody, NewChannelBody, ChannelPatchBody, ApprovedTemplateBody, TemplateList,
         channel_actions::Done, FailureBody, Healthy, Ready,
     )),
     modifiers(&Finish),

@@ -8,7 +8,8 @@ mod message;
 mod words;
 
 pub(crate) use channel::{
-    ChannelBody, ChannelPage, ChannelPatchBody, FaultBody, NewChannelBody, TemplateBody, TemplateList, WebhooksBody,
+    ApprovedTemplateBody, ChannelBody, ChannelPage, ChannelPatchBody, FaultBody, NewChannelBody, TemplateList,
+    WebhooksBody,
 };
 pub(crate) use compose::{AgentBody, ComposeAnswer, ComposeBody};
 pub(crate) use contact::{ContactBody, Supplied};

@@ -2,7 +2,7 @@
 
 use super::channel::id_of;
 use crate::authentication::authenticate;
-use crate::bodies::{TemplateBody, TemplateList};
+use crate::bodies::{ApprovedTemplateBody, TemplateList};
 use crate::failure::{Failure, FailureBody};
 use crate::state::State;
 use actix_web::http::header::CACHE_CONTROL;
@@ -128,7 +128,7 @@ pub(crate) async fn templates(request: HttpRequest, state: web::Data<State>) -> 
     let worker = state.clone();
     let listed =
         state.run(async move { Ok(worker.application.management.templates.execute(&Reach::from(&caller), id).await?) });
-    let data = listed.await?.into_iter().map(TemplateBody::from).collect();
+    let data = listed.await?.into_iter().map(ApprovedTemplateBody::from).collect();
     Ok(HttpResponse::Ok().insert_header((CACHE_CONTROL, "no-store")).json(TemplateList { data }))
 }
 

@@ -7,14 +7,18 @@
 use crate::egress::EgressGuard;
 use crate::provider_http::ProviderHttp;
 use crate::sandbox::SandboxSender;
+use crate::settings::{check_settings, identity};
 use crate::smtp::{SmtpOptions, SmtpSender, TrustedCertificates};
 use crate::twilio::{TwilioOptions, TwilioSender};
 use crate::whatsapp::{WhatsAppOptions, WhatsAppSender};
 use async_trait::async_trait;
-use overture_domain::entities::{ChannelConnection, Transport};
+use overture_domain::entities::{ChannelConnection, ChannelKind, Transport};
 use overture_domain::ports::{
-    Accepted, MessageSender, Outgoing, ProviderEvent, SendError, WebhookCall, WebhookError, WebhookReader,
+    Accepted, ChannelVerifier, CheckedSettings, MessageSender, Outgoing, ProviderEvent, SendError, SettingValue,
+    SettingsChecker, SettingsFlaw, Verified, VerifyError, WebhookCall, WebhookError, WebhookReader, WrittenSettings,
 };
+use overture_domain::values::Flaw;
+use serde_json::{Map, Value};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
@@ -108,6 +112,41 @@ impl WebhookReader for Senders {
             Transport::WhatsAppCloud => self.whatsapp.is_verify_token(connection, token),
             Transport::Smtp | Transport::Sandbox | Transport::Twilio => false,
         }
+    }
+}
+
+#[async_trait]
+impl ChannelVerifier for Senders {
+    async fn verify(&self, connection: &ChannelConnection) -> Result<Verified, VerifyError> {
+        match connection.transport {
+            Transport::Smtp => self.smtp.verify(connection).await,
+            Transport::Twilio => self.twilio.verify(connection).await,
+            Transport::WhatsAppCloud => self.whatsapp.verify(connection).await,
+            // A folder has no credentials.
+            Transport::Sandbox => Ok(Verified::default()),
+        }
+    }
+}
+
+impl SettingsChecker for Senders {
+    fn check(
+        &self,
+        kind: ChannelKind,
+        transport: Transport,
+        written: &WrittenSettings,
+    ) -> Result<CheckedSettings, SettingsFlaw> {
+        let value = |value: &SettingValue| match value {
+            SettingValue::Text(text) => Value::from(text.as_str()),
+            SettingValue::Number(number) => Value::from(*number),
+        };
+        let members: Map<_, _> = written.iter().map(|(name, written)| (name.clone(), value(written))).collect();
+        // Nobody from outside reads this process's environment.
+        check_settings(kind, transport, &Value::Object(members), &|_| None)
+            .map_err(|problem| SettingsFlaw { field: problem.field, flaw: Flaw::new(problem.reason, problem.remedy) })
+    }
+
+    fn identity(&self, transport: Transport) -> &'static [&'static str] {
+        identity(transport)
     }
 }
 

@@ -23,10 +23,15 @@ const DISTANCE: Duration = Duration::from_millis(300);
 /// So many are told apart; more share the time.
 const MOST_APART: i64 = 1_000;
 
+/// For how long the time of a message `m` has stood still because its channel `ch` is paused. One that was never attempted
+/// may have been composed meanwhile: it is due since then.
+pub(crate) const STOOD_STILL: &str = "CASE WHEN ch.paused_at IS NULL THEN 0 ELSE \
+    greatest(0, {now} - greatest(ch.paused_at, CASE m.attempts WHEN 0 THEN m.next_attempt_at ELSE 0 END)) END";
+
 /// The message, its channel and its recipient, as the database sees them now.
-const LOOK: &str = "SELECT m.id AS id, m.conversation_id, m.status AS status, m.attempts, m.lease_until, m.next_attempt_at, m.deliver_by, m.content, \
+const LOOK: &str = "SELECT m.id AS id, m.conversation_id, m.status AS status, m.attempts, m.lease_until, m.next_attempt_at, m.deliver_by + {stood still} AS deliver_by, m.content, \
     m.template, m.provider_message_id, m.created_at, v.channel_id, v.subject, v.recipient_kind, v.recipient_canonical, v.recipient_display, \
-    v.recipient_name, ch.kind, ch.transport, ch.outside_window, ch.state, ch.enabled, ch.probe_at, {now} AS now, \
+    v.recipient_name, ch.kind, ch.transport, ch.outside_window, ch.state, ch.enabled, ch.paused_at, ch.probe_at, {now} AS now, \
     CASE ch.kind WHEN 'whatsapp' THEN \
     (SELECT w.opened_at FROM windows w WHERE w.channel_id = ch.id AND w.canonical = v.recipient_canonical) END AS window_opened_at, \
     CASE ch.state WHEN 'error' THEN \
@@ -57,7 +62,9 @@ pub(crate) async fn begin(
     message: MessageId,
     lease: Duration,
 ) -> Result<Result<Begun, StoreError>, DbErr> {
-    let Some(row) = one(tx, LOOK, [message.as_uuid().into()]).await? else { return Ok(Ok(Begun::Settled)) };
+    let Some(row) = one(tx, &LOOK.replace("{stood still}", STOOD_STILL), [message.as_uuid().into()]).await? else {
+        return Ok(Ok(Begun::Settled));
+    };
     let row = Row::of("messages", &row);
     let seen = match Seen::read(&row) {
         Ok(seen) => seen,
@@ -110,6 +117,7 @@ struct Seen {
     deliver_by: Timestamp,
     state: ChannelState,
     enabled: bool,
+    paused: bool,
     probe_at: Option<Timestamp>,
     /// How long after the next probe it looks again, if it is not the one that probes.
     apart: Duration,
@@ -131,6 +139,7 @@ impl Seen {
             deliver_by: row.time("deliver_by")?,
             state: row.parsed("state", ChannelState::parse)?,
             enabled: row.get("enabled")?,
+            paused: row.get::<Option<i64>>("paused_at")?.is_some(),
             probe_at: row.time_opt("probe_at")?,
             apart: apart(row.get("id")?, row.get::<i64>("waiting")?),
             now: row.time("now")?,
@@ -158,7 +167,7 @@ impl Seen {
         if self.next_attempt_at > self.now {
             return wait(Begun::NotDue { in_: self.next_attempt_at.since(self.now) });
         }
-        if !self.enabled || self.state == ChannelState::Unverified {
+        if !self.enabled || self.paused || self.state == ChannelState::Unverified {
             return wait(Begun::ChannelWaits { look_again_in: LOOK_AGAIN });
         }
         match (self.state, self.probe_at) {

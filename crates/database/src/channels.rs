@@ -1,24 +1,29 @@
 //! Channels. Settings are JSON objects of texts; secrets are sealed.
 
 use crate::Database;
+use crate::channel_secrets;
 use crate::error::store_error;
 use crate::gathering::Answers;
-use crate::rows::{Row, by_number, corrupt, millis};
-use crate::sql::{Rows, all, change, one};
+use crate::rows::{Row, by_number, millis};
+use crate::sql::{Rows, all, change};
 use crate::templates::{read_outside, stored_outside};
 use crate::wakeups::wake_waiting;
 use async_trait::async_trait;
 use overture_domain::entities::{
-    Channel, ChannelConnection, ChannelFault, ChannelKind, ChannelSettings, ChannelState, OnUnclear, Transport,
+    Channel, ChannelConnection, ChannelFault, ChannelKind, ChannelLimits, ChannelSettings, ChannelState, OnUnclear,
+    Transport,
 };
 use overture_domain::ids::{ChannelId, TenantId, Version, WorkspaceId};
 use overture_domain::ports::{ChannelRepo, KnownPlace, StoreError};
+use overture_domain::values::Country;
 use sea_orm::{DatabaseConnection, QueryResult};
 use std::collections::HashMap;
+use std::sync::Arc;
 use uuid::Uuid;
 
-/// The columns of a channel `c`, under the names that `channel` reads.
-const COLUMNS: &str = "c.id AS id, c.tenant_id, c.workspace_id, c.name, c.kind, c.transport, c.state, c.enabled, c.on_unclear, c.fault_code, \
+/// The columns of a channel `c`, under the names that `read_channel` reads.
+pub(crate) const COLUMNS: &str = "c.id AS id, c.tenant_id, c.workspace_id, c.name, c.kind, c.transport, c.state, c.enabled, c.paused_at, c.max_per_day, \
+                       c.max_per_contact_per_hour, c.allowed_countries, c.on_unclear, c.fault_code, \
                        c.fault_text, c.fault_since, c.message_id_domain, c.outside_window, c.version, c.created_at";
 
 #[async_trait]
@@ -34,17 +39,13 @@ impl ChannelRepo for Database {
     }
 
     async fn connection(&self, channel: ChannelId) -> Result<Option<ChannelConnection>, StoreError> {
-        let sql = "SELECT id, tenant_id, kind, transport, settings, secrets, version FROM channels WHERE id = ?";
-        let row = one(&self.readers, sql, [channel.as_uuid().into()]).await.map_err(|error| store_error(&error))?;
-        let Some(row) = row else { return Ok(None) };
-        let row = Row::of("channels", &row);
+        let sql = "SELECT c.id AS id, c.tenant_id, c.kind, c.transport, c.settings, c.version, s.name AS secret_name, s.sealed \
+                   FROM channels c LEFT JOIN channel_secrets s ON s.channel_id = c.id WHERE c.id = ?";
+        let rows = all(&self.readers, sql, [channel.as_uuid().into()]).await.map_err(|error| store_error(&error))?;
+        let Some(row) = rows.first() else { return Ok(None) };
+        let row = Row::of("channels", row);
         let tenant = TenantId::from_uuid(row.get("tenant_id")?);
-        let secrets = match row.get::<Option<Vec<u8>>>("secrets")? {
-            Some(sealed) => {
-                self.seal.open(tenant, channel, &sealed).ok_or_else(|| corrupt("channels", "secrets", &channel))?
-            }
-            None => Default::default(),
-        };
+        let secrets = self.opened(tenant, channel, &rows)?;
         Ok(Some(ChannelConnection {
             channel_id: channel,
             version: Version(row.get("version")?),
@@ -58,7 +59,7 @@ impl ChannelRepo for Database {
     }
 
     async fn add(&self, channel: &Channel, settings: &ChannelSettings) -> Result<(), StoreError> {
-        let sealed = self.seal.seal(channel.tenant_id, channel.id, &settings.secrets);
+        let sealed = Arc::new(self.sealed(channel.tenant_id, channel.id, settings));
         let public = serde_json::to_string(&settings.public).map_err(|error| StoreError::Failed(error.to_string()))?;
         let channel = channel.clone();
         self.writer
@@ -73,6 +74,9 @@ impl ChannelRepo for Database {
                     channel.transport.as_str().into(),
                     channel.state.as_str().into(),
                     channel.enabled.into(),
+                    channel.limits.max_per_day.map(i64::from).into(),
+                    channel.limits.max_per_contact_per_hour.map(i64::from).into(),
+                    countries(&channel.limits).into(),
                     channel.on_unclear.as_str().into(),
                     fault.map(|fault| fault.code.clone()).into(),
                     fault.map(|fault| fault.text.clone()).into(),
@@ -80,14 +84,18 @@ impl ChannelRepo for Database {
                     channel.message_id_domain.clone().into(),
                     channel.outside_window.as_ref().and_then(stored_outside).into(),
                     public.clone().into(),
-                    sealed.clone().into(),
                     channel.version.0.into(),
                     millis(channel.created_at),
                 ];
-                let sql = "INSERT INTO channels (id, tenant_id, workspace_id, name, kind, transport, state, enabled, on_unclear, fault_code, \
-                           fault_text, fault_since, message_id_domain, outside_window, settings, secrets, version, created_at) \
-                           VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)";
-                Box::pin(async move { change(tx, sql, values).await.map(|_| ()) })
+                let sql = "INSERT INTO channels (id, tenant_id, workspace_id, name, kind, transport, state, enabled, max_per_day, max_per_contact_per_hour, \
+                           allowed_countries, on_unclear, fault_code, \
+                           fault_text, fault_since, message_id_domain, outside_window, settings, version, created_at) \
+                           VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)";
+                let (id, sealed) = (channel.id, Arc::clone(&sealed));
+                Box::pin(async move {
+                    change(tx, sql, values).await?;
+                    channel_secrets::keep(tx, id, &sealed).await
+                })
             })
             .await
     }
@@ -156,7 +164,7 @@ fn known_place(rows: &[QueryResult]) -> Result<KnownPlace, StoreError> {
     Ok(KnownPlace { workspace_exists: true, channel: found.map(|_| read_channel(row)).transpose()? })
 }
 
-fn read_channel(row: &QueryResult) -> Result<Channel, StoreError> {
+pub(crate) fn read_channel(row: &QueryResult) -> Result<Channel, StoreError> {
     let row = Row::of("channels", row);
     let fault = match (
         row.get::<Option<String>>("fault_code")?,
@@ -175,11 +183,32 @@ fn read_channel(row: &QueryResult) -> Result<Channel, StoreError> {
         transport: row.parsed("transport", Transport::parse)?,
         state: row.parsed("state", ChannelState::parse)?,
         enabled: row.get("enabled")?,
+        paused_at: row.time_opt("paused_at")?,
+        limits: read_limits(&row)?,
         on_unclear: row.parsed("on_unclear", OnUnclear::parse)?,
         fault,
         message_id_domain: row.get("message_id_domain")?,
         outside_window: row.parsed_opt("outside_window", read_outside)?,
         version: Version(row.get("version")?),
         created_at: row.time("created_at")?,
+    })
+}
+
+/// The allowed countries as they are stored: their codes, separated by spaces.
+pub(crate) fn countries(limits: &ChannelLimits) -> Option<String> {
+    let codes: Vec<&str> = limits.allowed_countries.as_ref()?.iter().map(Country::as_str).collect();
+    Some(codes.join(" "))
+}
+
+fn read_limits(row: &Row<'_>) -> Result<ChannelLimits, StoreError> {
+    let limit = |column: &'static str| {
+        let number = row.get::<Option<i64>>(column)?;
+        number.map(|number| u32::try_from(number).map_err(|_| row.corrupt(column))).transpose()
+    };
+    let codes = |text: &str| text.split_whitespace().map(|code| Country::parse(code).ok()).collect();
+    Ok(ChannelLimits {
+        max_per_day: limit("max_per_day")?,
+        max_per_contact_per_hour: limit("max_per_contact_per_hour")?,
+        allowed_countries: row.parsed_opt("allowed_countries", codes)?,
     })
 }

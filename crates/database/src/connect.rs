@@ -22,6 +22,8 @@ pub struct DatabaseOptions {
     pub url: String,
     /// The key that channels' secrets are sealed with.
     pub secrets_key: [u8; 32],
+    /// Keys that channels' secrets were sealed with before: they only open.
+    pub old_secrets_keys: Vec<[u8; 32]>,
     /// How many connections read at once; on PostgreSQL how many there are in all.
     pub connections: u32,
 }
@@ -66,7 +68,7 @@ impl Database {
             asking: Asking::start(&readers),
             readers,
             writing,
-            seal: Seal::new(&options.secrets_key),
+            seal: Seal::new(&options.secrets_key, &options.old_secrets_keys),
             keys: Arc::new(KeyCache::default()),
         })
     }

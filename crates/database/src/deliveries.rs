@@ -1,6 +1,7 @@
 //! A conversation's process: read as a whole, changed by compare-and-set.
 
 use crate::Database;
+use crate::begin_attempt::STOOD_STILL;
 use crate::conversations::read_attention;
 use crate::error::store_error;
 use crate::messages::count;
@@ -20,12 +21,14 @@ use uuid::Uuid;
 #[async_trait]
 impl DeliveryRepo for Database {
     async fn load(&self, id: ConversationId) -> Result<Option<LoadedProcess>, StoreError> {
-        let sql = "SELECT v.id AS id, v.version, v.channel_id, v.status, v.attention_reason, v.attention_since, v.attention_message_id, \
-                   ch.kind, ch.on_unclear, {now} AS now, m.id AS message_id, m.status AS message_status, m.attempts, m.unclear, \
-                   m.next_attempt_at, m.deliver_by \
+        let sql = format!(
+            "SELECT v.id AS id, v.version, v.channel_id, v.status, v.attention_reason, v.attention_since, v.attention_message_id, \
+                   ch.kind, ch.on_unclear, {{now}} AS now, m.id AS message_id, m.status AS message_status, m.attempts, m.unclear, \
+                   m.next_attempt_at, m.deliver_by + {STOOD_STILL} AS deliver_by \
                    FROM conversations v JOIN channels ch ON ch.id = v.channel_id LEFT JOIN messages m ON m.conversation_id = v.id \
-                   AND m.direction = 'outbound' AND m.status IN ('queued', 'held', 'sending') WHERE v.id = ? ORDER BY m.created_at, m.id";
-        let rows = all(&self.readers, sql, [id.as_uuid().into()]).await.map_err(|error| store_error(&error))?;
+                   AND m.direction = 'outbound' AND m.status IN ('queued', 'held', 'sending') WHERE v.id = ? ORDER BY m.created_at, m.id"
+        );
+        let rows = all(&self.readers, &sql, [id.as_uuid().into()]).await.map_err(|error| store_error(&error))?;
         let Some(first) = rows.first() else { return Ok(None) };
         let pending = rows.iter().map(pending).filter_map(Result::transpose).collect::<Result<_, _>>()?;
         let row = Row::of("conversations", first);

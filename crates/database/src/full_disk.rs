@@ -21,7 +21,7 @@ fn tenant(number: u128) -> Tenant {
 async fn what_is_accepted_after_a_full_disk_is_stored_for_everybody() {
     let folder = tempfile::tempdir().unwrap();
     let url = format!("sqlite:{}", folder.path().join("overture.db").display());
-    let options = DatabaseOptions { url, secrets_key: [1; 32], connections: 1 };
+    let options = DatabaseOptions { url, secrets_key: [1; 32], old_secrets_keys: Vec::new(), connections: 1 };
     let database = Database::open(options.clone()).await.unwrap();
     database.migrate().await.unwrap();
     // The writing connection believes that the file may not grow.

@@ -5,6 +5,8 @@
 mod api_keys;
 mod asking;
 mod begin_attempt;
+mod channel_registry;
+mod channel_secrets;
 mod channels;
 mod connect;
 mod contacts;
@@ -32,6 +34,7 @@ mod tenants;
 mod wakeups;
 mod writer;
 
+pub use channel_secrets::Resealed;
 pub use connect::{DatabaseOptions, MigrationStatus, OpenDatabaseError};
 
 use api_keys::KeyCache;

@@ -5,7 +5,8 @@ use crate::sql::all;
 use crate::wakeups::WAITING;
 use crate::{Database, DatabaseOptions};
 use overture_domain::entities::{
-    Address, Author, Channel, ChannelKind, ChannelSettings, ChannelState, KeyDigest, OnUnclear, Recipient, Transport,
+    Address, Author, Channel, ChannelKind, ChannelLimits, ChannelSettings, ChannelState, KeyDigest, OnUnclear,
+    Recipient, Transport,
 };
 use overture_domain::ids::{ApiKeyId, ChannelId, ContactId, ConversationId, MessageId, TenantId, Version, WorkspaceId};
 use overture_domain::ports::{
@@ -26,7 +27,10 @@ const NOW: Timestamp = Timestamp::from_millis(1_700_000_000_000);
 async fn composing_and_delivering_reads_as_much_at_a_thousand_conversations_as_at_a_hundred_thousand() {
     let folder = tempfile::tempdir().unwrap();
     let url = format!("sqlite:{}", folder.path().join("overture.db").display());
-    let database = Database::open(DatabaseOptions { url, secrets_key: [1; 32], connections: 1 }).await.unwrap();
+    let database =
+        Database::open(DatabaseOptions { url, secrets_key: [1; 32], old_secrets_keys: Vec::new(), connections: 1 })
+            .await
+            .unwrap();
     database.migrate().await.unwrap();
     let place = Place::make(&database).await;
     place.fill(&database, 1_000).await;
@@ -81,6 +85,8 @@ impl Place {
             transport: Transport::Sandbox,
             state: ChannelState::Active,
             enabled: true,
+            paused_at: None,
+            limits: ChannelLimits::default(),
             on_unclear: OnUnclear::Resend,
             fault: None,
             message_id_domain: Some("example.com".into()),

@@ -6,11 +6,12 @@ use crate::rows::millis;
 use crate::sql::{change, one};
 use crate::wakeups::{WAITING, signed, wake_waiting};
 use overture_domain::entities::AttemptOutcome;
-use overture_domain::ids::MessageId;
+use overture_domain::ids::{ChannelId, ConversationId, MessageId};
 use overture_domain::ports::{AttemptChange, ChannelChange, MessageChange, ProcessChange, Saved};
 use overture_domain::time::Timestamp;
 use sea_orm::{DatabaseTransaction, DbErr};
 use std::sync::Arc;
+use uuid::Uuid;
 
 /// Keeps a change; `None` if the conversation has moved.
 pub(crate) async fn save(tx: &DatabaseTransaction, kept: Arc<ProcessChange>) -> Result<Option<Saved>, DbErr> {
@@ -181,14 +182,24 @@ async fn change_channel(tx: &DatabaseTransaction, channel: &ChannelChange, kept:
             if change(tx, sql, [id.as_uuid().into()]).await? == 0 {
                 return Ok(());
             }
-            // Who met the fault need not sit out a back-off that was for the channel's sake.
-            let sql = format!(
-                "UPDATE messages SET next_attempt_at = {{now}} WHERE status = 'queued' AND next_attempt_at > {{now}} AND 'channel_fault' = \
-                 (SELECT outcome FROM attempts a WHERE a.message_id = messages.id AND a.number = messages.attempts) \
-                 AND conversation_id IN (SELECT id FROM ({WAITING}) w)"
-            );
-            change(tx, &sql, [id.as_uuid().into(), finder.as_uuid().into()]).await?;
-            wake_waiting(tx, *id, Some(finder)).await
+            let_go(tx, *id, Some(finder)).await
         }
     }
+}
+
+/// What waits for a channel is due, but the conversation that found out that it works.
+pub(crate) async fn let_go(
+    tx: &DatabaseTransaction,
+    channel: ChannelId,
+    but: Option<ConversationId>,
+) -> Result<(), DbErr> {
+    // Who met the fault need not sit out a back-off that was for the channel's sake.
+    let sql = format!(
+        "UPDATE messages SET next_attempt_at = {{now}} WHERE status = 'queued' AND next_attempt_at > {{now}} AND 'channel_fault' = \
+         (SELECT outcome FROM attempts a WHERE a.message_id = messages.id AND a.number = messages.attempts) \
+         AND conversation_id IN (SELECT id FROM ({WAITING}) w)"
+    );
+    let nobody = but.map_or(Uuid::nil(), |conversation| conversation.as_uuid());
+    change(tx, &sql, [channel.as_uuid().into(), nobody.into()]).await?;
+    wake_waiting(tx, channel, but).await
 }

@@ -84,7 +84,7 @@ const FORGOTTEN: &str = "INSERT INTO wakeups (conversation_id, workspace_id, gen
     SELECT DISTINCT v.id, v.workspace_id, {now}, {now}, 0, 0 FROM messages m CROSS JOIN conversations v ON v.id = m.conversation_id \
     CROSS JOIN channels ch ON ch.id = v.channel_id \
     WHERE m.status IN ('queued', 'sending') AND greatest(m.next_attempt_at, coalesce(m.lease_until, 0)) <= {now} - ? \
-    AND ch.state = 'active' AND ch.enabled AND NOT EXISTS (SELECT 1 FROM wakeups w WHERE w.conversation_id = v.id) \
+    AND ch.state = 'active' AND ch.enabled AND ch.paused_at IS NULL AND NOT EXISTS (SELECT 1 FROM wakeups w WHERE w.conversation_id = v.id) \
     LIMIT ? ON CONFLICT (conversation_id) DO NOTHING";
 
 /// The conversations of a channel that have something to send, but one (the nil UUID is none of them).

@@ -7,6 +7,8 @@ use crate::entities::worded;
 pub enum Notice {
     /// The channel is in `error`: the message waits.
     ChannelInError,
+    /// A person has paused the channel: the message waits, and its time stands still.
+    ChannelPaused,
     /// The phone number is possible, but in a range the metadata does not know.
     PhoneUnverified,
     /// A known contact gained the address.
@@ -15,6 +17,6 @@ pub enum Notice {
     ContactHintIgnored,
 }
 worded!(Notice {
-    ChannelInError => "channel_in_error", PhoneUnverified => "phone_unverified",
+    ChannelInError => "channel_in_error", ChannelPaused => "channel_paused", PhoneUnverified => "phone_unverified",
     ContactWidened => "contact_widened", ContactHintIgnored => "contact_hint_ignored",
 });

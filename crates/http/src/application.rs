@@ -1,8 +1,14 @@
 //! What the HTTP adapter is given: use cases, the ports it reads through, and the runtime they run on.
 
 use crate::Readiness;
-use overture_domain::ports::{ChannelRepo, Clock, ContactRepo, ConversationRepo, IdGenerator, Observatory};
-use overture_domain::use_cases::{Authenticate, ComposeOutbound, PreviewOutbound, ReceiveWebhook};
+use overture_domain::ports::{
+    ChannelRegistry, ChannelRepo, ChannelVerifier, Clock, ContactRepo, ConversationRepo, IdGenerator, Observatory,
+    SettingsChecker,
+};
+use overture_domain::use_cases::{
+    AddChannel, Authenticate, ChangeChannel, ComposeOutbound, ListTemplates, PauseChannel, PreviewOutbound,
+    ReceiveWebhook, VerifyChannel,
+};
 use std::sync::Arc;
 
 /// The inside of Overture, as the HTTP adapter needs it.
@@ -21,6 +27,10 @@ pub struct Application {
     pub contacts: Arc<dyn ContactRepo>,
     /// Reads channels: their kind decides what is final.
     pub channels: Arc<dyn ChannelRepo>,
+    /// Manages channels.
+    pub management: Arc<ChannelManagement>,
+    /// Where providers reach this installation, without a slash at its end; `None` if nobody said.
+    pub public_url: Option<String>,
     /// Counts rows for `GET /metrics`.
     pub observatory: Arc<dyn Observatory>,
     /// Tells the time.
@@ -33,4 +43,41 @@ pub struct Application {
     pub metrics: Arc<dyn Fn() -> String + Send + Sync>,
     /// The runtime that owns every connection: use cases run there, whatever becomes of the request.
     pub runtime: tokio::runtime::Handle,
+}
+
+/// Everything that is done with channels, but sending.
+pub struct ChannelManagement {
+    /// Reads them.
+    pub registry: Arc<dyn ChannelRegistry>,
+    /// Makes them.
+    pub add: AddChannel,
+    /// Changes them.
+    pub change: ChangeChannel,
+    /// Finds out whether they work.
+    pub verify: VerifyChannel,
+    /// Holds their messages back and lets them go.
+    pub pause: PauseChannel,
+    /// Lists what may be sent on WhatsApp.
+    pub templates: ListTemplates,
+}
+
+impl ChannelManagement {
+    /// From the ports it needs.
+    pub fn new(
+        registry: Arc<dyn ChannelRegistry>,
+        channels: Arc<dyn ChannelRepo>,
+        settings: Arc<dyn SettingsChecker>,
+        verifier: Arc<dyn ChannelVerifier>,
+        clock: Arc<dyn Clock>,
+        ids: Arc<dyn IdGenerator>,
+    ) -> Self {
+        Self {
+            add: AddChannel::new(Arc::clone(&channels), Arc::clone(&settings), clock, ids),
+            change: ChangeChannel::new(Arc::clone(&registry), Arc::clone(&channels), settings),
+            verify: VerifyChannel::new(Arc::clone(&registry), Arc::clone(&channels), Arc::clone(&verifier)),
+            pause: PauseChannel::new(Arc::clone(&registry)),
+            templates: ListTemplates::new(Arc::clone(&registry), channels, verifier),
+            registry,
+        }
+    }
 }

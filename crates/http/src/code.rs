@@ -1,7 +1,7 @@
 //! The stable codes of failures and the status of each: one exhaustive table, no wildcard arm, so that a new code must choose.
 
 use actix_web::http::StatusCode;
-use overture_domain::use_cases::ProblemCode;
+use overture_domain::use_cases::{ChannelRule, ProblemCode};
 
 /// The `code` of a failure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -40,6 +40,12 @@ pub enum Code {
     ForeignWorkspace,
     /// The caller has no such conversation.
     ConversationNotFound,
+    /// The caller has no such channel.
+    ChannelNotFound,
+    /// Secrets must be entered again.
+    SecretsRequired,
+    /// A channel's settings were tried and do not work.
+    VerificationFailed,
     /// A provider's call whose signature does not fit, or for a channel that does not exist.
     WebhookRefused,
     /// A provider's call that is signed and cannot be read.
@@ -56,12 +62,14 @@ pub enum Code {
     NotReady,
     /// Our fault.
     Internal,
+    /// A channel breaks a rule.
+    Channel(ChannelRule),
     /// The request itself is at fault, by a rule of the domain.
     Problem(ProblemCode),
 }
 
 impl Code {
-    const OWN: [Self; 25] = [
+    const OWN: [Self; 28] = [
         Self::RouteNotFound,
         Self::MethodNotAllowed,
         Self::UnsupportedMediaType,
@@ -79,6 +87,9 @@ impl Code {
         Self::MissingScope,
         Self::ForeignWorkspace,
         Self::ConversationNotFound,
+        Self::ChannelNotFound,
+        Self::SecretsRequired,
+        Self::VerificationFailed,
         Self::WebhookRefused,
         Self::UnreadableWebhook,
         Self::IdempotencyKeyReused,
@@ -91,7 +102,8 @@ impl Code {
 
     /// Every code there is.
     pub fn all() -> impl Iterator<Item = Self> {
-        Self::OWN.into_iter().chain(ProblemCode::ALL.iter().copied().map(Self::Problem))
+        let rules = ChannelRule::ALL.iter().copied().map(Self::Channel);
+        Self::OWN.into_iter().chain(rules).chain(ProblemCode::ALL.iter().copied().map(Self::Problem))
     }
 
     /// The word that stands in bodies.
@@ -114,6 +126,9 @@ impl Code {
             Self::MissingScope => "missing_scope",
             Self::ForeignWorkspace => "foreign_workspace",
             Self::ConversationNotFound => "conversation_not_found",
+            Self::ChannelNotFound => "channel_not_found",
+            Self::SecretsRequired => "secrets_required",
+            Self::VerificationFailed => "verification_failed",
             Self::WebhookRefused => "webhook_refused",
             Self::UnreadableWebhook => "unreadable_webhook",
             Self::IdempotencyKeyReused => "idempotency_key_reused",
@@ -122,6 +137,7 @@ impl Code {
             Self::OutcomeUnknown => "outcome_unknown",
             Self::NotReady => "not_ready",
             Self::Internal => "internal",
+            Self::Channel(rule) => rule.as_str(),
             Self::Problem(code) => code.as_str(),
         }
     }
@@ -133,7 +149,7 @@ impl Code {
 
     pub(crate) const fn status_code(self) -> StatusCode {
         match self {
-            Self::RouteNotFound | Self::ConversationNotFound => StatusCode::NOT_FOUND,
+            Self::RouteNotFound | Self::ConversationNotFound | Self::ChannelNotFound => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
@@ -146,10 +162,12 @@ impl Code {
             | Self::InvalidLimit
             | Self::InvalidCursor
             | Self::InvalidIdempotencyKey
-            | Self::UnreadableWebhook => StatusCode::BAD_REQUEST,
+            | Self::UnreadableWebhook
+            | Self::SecretsRequired
+            | Self::Channel(_) => StatusCode::BAD_REQUEST,
             Self::Unauthorized => StatusCode::UNAUTHORIZED,
             Self::MissingScope | Self::ForeignWorkspace | Self::WebhookRefused => StatusCode::FORBIDDEN,
-            Self::IdempotencyKeyReused => StatusCode::UNPROCESSABLE_ENTITY,
+            Self::IdempotencyKeyReused | Self::VerificationFailed => StatusCode::UNPROCESSABLE_ENTITY,
             Self::IdempotencyInProgress => StatusCode::CONFLICT,
             Self::Busy | Self::OutcomeUnknown | Self::NotReady => StatusCode::SERVICE_UNAVAILABLE,
             Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,

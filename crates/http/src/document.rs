@@ -1,12 +1,13 @@
 //! The OpenAPI 3.1 document, made from the handlers and bodies of this crate.
 
 use crate::bodies::{
-    AgentBody, AttentionBody, ComposeAnswer, ComposeBody, ContactBody, ConversationBody, LeavesBody, MessageBody,
-    MessageErrorBody, MessagePage, PreviewBody, ProblemBody, SegmentsBody, TemplateBody,
+    AgentBody, ApprovedTemplateBody, AttentionBody, ChannelBody, ChannelPage, ChannelPatchBody, ComposeAnswer,
+    ComposeBody, ContactBody, ConversationBody, FaultBody, LeavesBody, MessageBody, MessageErrorBody, MessagePage,
+    NewChannelBody, PreviewBody, ProblemBody, SegmentsBody, TemplateBody, TemplateList, WebhooksBody,
 };
 use crate::endpoints::healthz::Healthy;
 use crate::endpoints::readyz::Ready;
-use crate::endpoints::{compose, conversation, healthz, messages, preview, readyz};
+use crate::endpoints::{channel, channel_actions, channels, compose, conversation, healthz, messages, preview, readyz};
 use crate::failure::FailureBody;
 use utoipa::openapi::schema::{AdditionalProperties, Schema};
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
@@ -23,12 +24,18 @@ use utoipa::{Modify, OpenApi};
     ),
     tags(
         (name = "conversations", description = "Opening conversations and reading what became of them."),
+        (name = "channels", description = "The ways out: setting them up, trying them, and holding them back."),
         (name = "operations", description = "For those who run the server."),
     ),
-    paths(compose::compose, preview::preview, conversation::conversation, messages::messages, healthz::healthz, readyz::readyz),
+    paths(
+        compose::compose, preview::preview, conversation::conversation, messages::messages, channels::channels, channels::add_channel, channel::channel,
+        channel::change_channel, channel_actions::verify_channel, channel_actions::pause_channel, channel_actions::resume_channel,
+        channel_actions::templates, healthz::healthz, readyz::readyz,
+    ),
     components(schemas(
         ComposeBody, AgentBody, TemplateBody, PreviewBody, ProblemBody, LeavesBody, SegmentsBody, ComposeAnswer, ConversationBody, AttentionBody, MessageBody, MessageErrorBody, MessagePage, ContactBody,
-        FailureBody, Healthy, Ready,
+        ChannelBody, ChannelPage, FaultBody, WebhooksBody, NewChannelBody, ChannelPatchBody, ApprovedTemplateBody, TemplateList,
+        channel_actions::Done, FailureBody, Healthy, Ready,
     )),
     modifiers(&Finish),
 )]
@@ -51,7 +58,7 @@ impl Modify for Finish {
             .description(Some("An API key: `ov_` and 43 letters and digits. `overture key create` makes one."))
             .build();
         components.security_schemes.insert("apiKey".into(), SecurityScheme::Http(scheme).into());
-        for name in ["ComposeRequest", "Agent", "Template"] {
+        for name in ["ComposeRequest", "Agent", "Template", "NewChannel", "ChannelPatch"] {
             if let Some(RefOr::T(Schema::Object(object))) = components.schemas.get_mut(name) {
                 // An unknown field is refused.
                 object.additional_properties = Some(Box::new(AdditionalProperties::FreeForm(false)));

@@ -4,24 +4,22 @@ use crate::Code;
 use crate::failure::Failure;
 use overture_domain::entities::Scope;
 use overture_domain::ports::StoreError;
-use overture_domain::use_cases::{AuthenticateError, ComposeError, Details, Problem};
+use overture_domain::use_cases::{AuthenticateError, ComposeError, Details, ManageChannelError, Problem};
 use serde_json::{Value, json};
 
 const LOOK_WITH_KEY: &str = "Whether the conversation was opened is not known yet. Send the same request again with the same \
                              Idempotency-Key: it finds the conversation or opens it, never both.";
 const LOOK_WITHOUT_KEY: &str = "Whether the conversation was opened is not known yet. Look for it before you send this again, for example \
                                 with `overture message list`. With an Idempotency-Key a request can be repeated safely.";
+const LOOK_AT_CHANNELS: &str =
+    "Whether this was stored is not known yet. Look with GET /api/channels before you send it again.";
 
 impl Failure {
     /// How a refused or failed compose is told; `keyed` if it came with an `Idempotency-Key`.
     pub(crate) fn of_compose(error: ComposeError, keyed: bool) -> Self {
         match error {
             ComposeError::MissingScope(scope) => Self::missing_scope(scope),
-            ComposeError::ForeignWorkspace => Self::new(
-                Code::ForeignWorkspace,
-                "workspaceId is not the workspace that this key is bound to. Use that one, or another key.",
-            )
-            .at("workspaceId"),
+            ComposeError::ForeignWorkspace => Self::foreign_workspace(),
             ComposeError::Refused(problem) => problem.into(),
             ComposeError::KeyReused => Self::new(
                 Code::IdempotencyKeyReused,
@@ -40,6 +38,15 @@ impl Failure {
         }
     }
 
+    /// The key is bound to another workspace.
+    pub(crate) fn foreign_workspace() -> Self {
+        Self::new(
+            Code::ForeignWorkspace,
+            "workspaceId is not the workspace that this key is bound to. Use that one, or another key.",
+        )
+        .at("workspaceId")
+    }
+
     /// The key lacks a right.
     pub(crate) fn missing_scope(scope: Scope) -> Self {
         Self::new(Code::MissingScope, format!("This key lacks the scope {scope}. Use a key that has it."))
@@ -53,6 +60,38 @@ impl From<StoreError> for Failure {
         match error {
             StoreError::Busy(_) => Self::busy(error),
             StoreError::OutcomeUnknown(_) | StoreError::Corrupt { .. } | StoreError::Failed(_) => Self::internal(error),
+        }
+    }
+}
+
+/// How a channel that was not made, changed, verified or found is told.
+impl From<ManageChannelError> for Failure {
+    fn from(error: ManageChannelError) -> Self {
+        match error {
+            ManageChannelError::ForeignWorkspace => Self::foreign_workspace(),
+            ManageChannelError::NotFound => Self::new(Code::ChannelNotFound, "Channel not found"),
+            ManageChannelError::Place(problem) => problem.into(),
+            ManageChannelError::Refused { rule, field, text } => Self::new(Code::Channel(rule), text).at(field),
+            ManageChannelError::SecretsRequired(fields) => Self::new(
+                Code::SecretsRequired,
+                format!(
+                    "config changes where secrets go or whose they are. Send every secret with it: {}.",
+                    fields.join(", ")
+                ),
+            )
+            .at("config")
+            .details(json!({ "fields": fields })),
+            ManageChannelError::Verification(error) => {
+                Self::new(Code::VerificationFailed, format!("The settings were tried, and {error}. {}", error.remedy()))
+                    .details(json!({ "outcome": error.as_str() }))
+            }
+            ManageChannelError::Contended => Self::busy(ManageChannelError::Contended),
+            ManageChannelError::Store(StoreError::OutcomeUnknown(cause)) => {
+                Self::new(Code::OutcomeUnknown, LOOK_AT_CHANNELS).because(cause)
+            }
+            ManageChannelError::Store(
+                error @ (StoreError::Busy(_) | StoreError::Corrupt { .. } | StoreError::Failed(_)),
+            ) => error.into(),
         }
     }
 }

@@ -5,16 +5,16 @@
 use crate::Code;
 use crate::failure::Failure;
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
-use serde_json::json;
+use serde_json::{Number, json};
 use std::borrow::Cow;
 use std::fmt;
 
-/// A value. Of numbers only the type is kept: no body of ours has one.
+/// A value.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Json<'a> {
     Null,
-    Bool,
-    Number,
+    Bool(bool),
+    Number(Number),
     Text(Cow<'a, str>),
     List(Vec<Json<'a>>),
     Object(Vec<(Cow<'a, str>, Json<'a>)>),
@@ -25,8 +25,8 @@ impl Json<'_> {
     pub(crate) const fn kind(&self) -> &'static str {
         match self {
             Self::Null => "null",
-            Self::Bool => "a boolean",
-            Self::Number => "a number",
+            Self::Bool(_) => "a boolean",
+            Self::Number(_) => "a number",
             Self::Text(_) => "a string",
             Self::List(_) => "an array",
             Self::Object(_) => "an object",
@@ -74,20 +74,21 @@ impl<'de> Visitor<'de> for ValueVisitor {
         Ok(Json::Null)
     }
 
-    fn visit_bool<E>(self, _: bool) -> Result<Json<'de>, E> {
-        Ok(Json::Bool)
+    fn visit_bool<E>(self, value: bool) -> Result<Json<'de>, E> {
+        Ok(Json::Bool(value))
     }
 
-    fn visit_i64<E>(self, _: i64) -> Result<Json<'de>, E> {
-        Ok(Json::Number)
+    fn visit_i64<E>(self, number: i64) -> Result<Json<'de>, E> {
+        Ok(Json::Number(number.into()))
     }
 
-    fn visit_u64<E>(self, _: u64) -> Result<Json<'de>, E> {
-        Ok(Json::Number)
+    fn visit_u64<E>(self, number: u64) -> Result<Json<'de>, E> {
+        Ok(Json::Number(number.into()))
     }
 
-    fn visit_f64<E>(self, _: f64) -> Result<Json<'de>, E> {
-        Ok(Json::Number)
+    fn visit_f64<E>(self, number: f64) -> Result<Json<'de>, E> {
+        // What is no finite number is no JSON.
+        Ok(Number::from_f64(number).map_or(Json::Null, Json::Number))
     }
 
     fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Json<'de>, E> {
@@ -103,11 +104,11 @@ impl<'de> Visitor<'de> for ValueVisitor {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Json<'de>, A::Error> {
-        let mut items = Vec::new();
-        while let Some(item) = list.next_element()? {
-            items.push(item);
+        let mut elements = Vec::new();
+        while let Some(element) = list.next_element()? {
+            elements.push(element);
         }
-        Ok(Json::List(items))
+        Ok(Json::List(elements))
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut object: A) -> Result<Json<'de>, A::Error> {
@@ -157,7 +158,9 @@ mod tests {
         };
         assert!(matches!(&members[0].1, Json::Text(Cow::Borrowed("x"))));
         assert_eq!(members[1], ("a".into(), Json::Text("A".into())));
-        assert!(matches!(&members[2].1, Json::List(items) if items.len() == 2 && items[0] == Json::Number));
+        let Json::List(elements) = &members[2].1 else { panic!("no list") };
+        assert_eq!(elements[0], Json::Number(1.into()));
+        assert_eq!(elements.len(), 2);
         assert_eq!(members[3].1, Json::Null);
     }
 

@@ -27,7 +27,7 @@ mod serving;
 mod state;
 mod suggest;
 
-pub use application::Application;
+pub use application::{Application, ChannelManagement};
 pub use code::Code;
 pub use document::openapi;
 pub use options::HttpOptions;

@@ -4,6 +4,8 @@ use crate::Code;
 use crate::failure::Failure;
 use crate::suggest::suggest;
 use actix_web::web;
+use overture_domain::ids::WorkspaceId;
+use overture_domain::use_cases::ProblemCode;
 use serde_json::json;
 
 /// How many rows a page has where the request says nothing.
@@ -16,6 +18,27 @@ const LARGEST_PAGE: u32 = 100;
 pub(crate) struct PageQuery {
     pub(crate) limit: u32,
     pub(crate) cursor: Option<String>,
+}
+
+/// The parameters of the list of channels.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct ChannelQuery {
+    pub(crate) workspace: Option<WorkspaceId>,
+    pub(crate) page: PageQuery,
+}
+
+impl ChannelQuery {
+    pub(crate) fn parse(query: &str) -> Result<Self, Failure> {
+        let [workspace, limit, cursor] = parameters(query, ["workspaceId", "limit", "cursor"])?;
+        let workspace = workspace.map(|text| {
+            WorkspaceId::parse(&text).ok_or_else(|| {
+                let text = "workspaceId is not a UUID. `overture workspace list` shows those there are.";
+                Failure::new(Code::Problem(ProblemCode::InvalidWorkspaceId), text).at("workspaceId")
+            })
+        });
+        let limit = limit.map_or(Ok(PAGE), |text| page(&text))?;
+        Ok(Self { workspace: workspace.transpose()?, page: PageQuery { limit, cursor } })
+    }
 }
 
 impl PageQuery {

@@ -1,6 +1,9 @@
 //! Every path of this server, public and administrative, and what other paths and methods are told.
 
 use crate::Code;
+use crate::endpoints::channel::{change_channel, channel};
+use crate::endpoints::channel_actions::{pause_channel, resume_channel, templates, verify_channel};
+use crate::endpoints::channels::{add_channel, channels};
 use crate::endpoints::compose::compose;
 use crate::endpoints::conversation::conversation;
 use crate::endpoints::docs;
@@ -52,6 +55,12 @@ fn public(config: &mut ServiceConfig, ready: Resource) {
         .service(only("/api/conversations/compose/preview", web::post().to(preview), "POST"))
         .service(reading("/api/conversations/{id}", conversation))
         .service(reading("/api/conversations/{id}/messages", messages))
+        .service(reading_and("/api/channels", channels, "GET, HEAD, POST").route(web::post().to(add_channel)))
+        .service(reading_and("/api/channels/{id}", channel, "GET, HEAD, PATCH").route(web::patch().to(change_channel)))
+        .service(only("/api/channels/{id}/verify", web::post().to(verify_channel), "POST"))
+        .service(only("/api/channels/{id}/pause", web::post().to(pause_channel), "POST"))
+        .service(only("/api/channels/{id}/resume", web::post().to(resume_channel), "POST"))
+        .service(reading("/api/channels/{id}/templates", templates))
         .service(only("/webhooks/twilio/{id}/status", web::post().to(webhooks::twilio_status), "POST"))
         .service(only("/webhooks/twilio/{id}/inbound", web::post().to(webhooks::twilio_inbound), "POST"))
         .service(whatsapp())
@@ -75,8 +84,18 @@ where
     Args: FromRequest + 'static,
     F::Output: Responder + 'static,
 {
+    reading_and(path, handler, "GET, HEAD")
+}
+
+/// A path that is read and to which other routes are added.
+fn reading_and<F, Args>(path: &str, handler: F, methods: &'static str) -> Resource
+where
+    F: Handler<Args>,
+    Args: FromRequest + 'static,
+    F::Output: Responder + 'static,
+{
     let route = web::route().guard(guard::Any(guard::Get()).or(guard::Head())).to(handler);
-    only(path, route, "GET, HEAD")
+    only(path, route, methods)
 }
 
 /// A path with one route; other methods learn which there are.

@@ -145,17 +145,38 @@ pub(crate) enum ChannelCommand {
     },
     /// Switch a channel on; what waited for it leaves.
     Enable(WhichChannel),
+    /// Try a channel's settings without sending; one that works is active.
+    Verify(WhichChannel),
+    /// Hold a channel's messages back: composes are accepted, messages wait, and their time stands still.
+    Pause(WhichChannel),
+    /// Let a paused channel's messages go, with the time they had left.
+    Resume(WhichChannel),
+    /// List a channel's approved templates.
+    Templates(WhichChannel),
+    /// Send one message through a channel and watch its way; contact and conversation stay.
+    Test(TestArgs),
+    /// Seal every secret with the newest key, so that secrets.old_keys can go.
+    Reseal,
     /// Switch a channel off: composes through it are refused, and what waits for it goes on waiting within its time.
     Disable(WhichChannel),
 }
 
-#[derive(Debug, Clone, Args)]
+#[derive(Debug, Clone, Copy, Args)]
 pub(crate) struct WhichChannel {
     /// The channel's id, from `channel list`.
     #[arg(value_name = "ID", value_parser = parser("a UUID", ChannelId::parse))]
     pub(crate) id: ChannelId,
     #[command(flatten)]
     pub(crate) of: OfTenant,
+}
+
+#[derive(Debug, Clone, Args)]
+pub(crate) struct TestArgs {
+    #[command(flatten)]
+    pub(crate) which: WhichChannel,
+    /// An email address, or a phone number with + and country code, as the channel needs it.
+    #[arg(long, value_name = "ADDRESS")]
+    pub(crate) to: String,
 }
 
 #[derive(Debug, Clone, Args)]
@@ -182,6 +203,10 @@ pub(crate) struct ChannelArgs {
     /// {"mode":"carry","template":{"name","language"} or {"contentSid"},"body":"… {{1}} …"}.
     #[arg(long, value_name = "JSON", default_value = "null")]
     pub(crate) outside_window: String,
+    /// Try the settings first, without sending: the channel takes messages only if they work. Without this it is taken for
+    /// working, and the first message tells.
+    #[arg(long)]
+    pub(crate) verify: bool,
     #[command(flatten)]
     pub(crate) of: OfTenant,
 }
@@ -342,6 +367,12 @@ mod tests {
             "overture workspace list".into(),
             format!("overture channel add --workspace {ID} --type email --transport smtp --name Mail --config {{}}"),
             "overture channel list".into(),
+            format!("overture channel verify {ID}"),
+            format!("overture channel pause {ID}"),
+            format!("overture channel resume {ID}"),
+            format!("overture channel templates {ID}"),
+            format!("overture channel test {ID} --to ann@example.com"),
+            "overture channel reseal".into(),
             format!(
                 "overture key create --name A --scopes conversations:read,conversations:write --workspace {ID} --expires 2030-01-31T00:00:00Z"
             ),

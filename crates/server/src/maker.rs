@@ -4,7 +4,9 @@
 use crate::failure::Failure;
 use crate::hints::hint;
 use overture_channels::{SettingsProblem, check_outside_window, check_settings};
-use overture_domain::entities::{ApiKey, Channel, ChannelKind, ChannelState, KeyDigest, OnUnclear, Scope, Transport};
+use overture_domain::entities::{
+    ApiKey, Channel, ChannelKind, ChannelLimits, ChannelState, KeyDigest, OnUnclear, Scope, Transport,
+};
 use overture_domain::ids::{ApiKeyId, ChannelId, TenantId, Version, WorkspaceId};
 use overture_domain::ports::{ApiKeyRepo, ChannelRepo, Clock, IdGenerator, NewIds, Tenant, TenantRepo, Workspace};
 use overture_domain::time::Timestamp;
@@ -48,6 +50,8 @@ pub(crate) struct NewChannel<'a> {
     pub(crate) name: &'a str,
     pub(crate) settings: &'a Value,
     pub(crate) outside_window: &'a Value,
+    /// Whether it is to be verified before it takes messages; if not, it is taken for working.
+    pub(crate) verifies: bool,
 }
 
 /// A key that is wanted.
@@ -107,6 +111,7 @@ impl Maker {
                 name,
                 settings: &Value::Object(Default::default()),
                 outside_window: &Value::Null,
+                verifies: false,
             })
             .await?;
         }
@@ -152,7 +157,7 @@ impl Maker {
     /// # Errors
     /// A transport that cannot carry that kind, settings that do not do, and what the store says.
     pub(crate) async fn channel(&self, new: NewChannel<'_>) -> Result<ChannelId, Failure> {
-        let NewChannel { tenant, workspace, kind, transport, name, settings, outside_window } = new;
+        let NewChannel { tenant, workspace, kind, transport, name, settings, outside_window, verifies } = new;
         let environment = |name: &str| std::env::var(name).ok();
         let refused = |problem: SettingsProblem| {
             Failure::usage(format!("{} {}", problem.field, problem.reason)).remedy(problem.remedy)
@@ -166,8 +171,10 @@ impl Maker {
             name: name.into(),
             kind,
             transport,
-            state: ChannelState::Active,
+            state: if verifies { ChannelState::Unverified } else { ChannelState::Active },
             enabled: true,
+            paused_at: None,
+            limits: ChannelLimits::default(),
             on_unclear: OnUnclear::default_for(kind),
             fault: None,
             message_id_domain: checked.message_id_domain,

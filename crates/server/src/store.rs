@@ -94,6 +94,7 @@ pub(crate) async fn open_as_it_is(settings: &Settings) -> Result<Store, Failure>
     let options = DatabaseOptions {
         url: settings.database.url(),
         secrets_key: secret_key.for_channel_secrets(),
+        old_secrets_keys: settings.old_secret_keys.iter().map(SecretKey::for_channel_secrets).collect(),
         connections: settings.connections,
     };
     let database = Database::open(options).await.map_err(|error| not_opened(&settings.database, &error))?;

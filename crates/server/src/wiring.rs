@@ -12,8 +12,9 @@ use overture_channels::{Senders, SendersOptions};
 use overture_database::Database;
 use overture_domain::entities::Transport;
 use overture_domain::ports::{
-    ApiKeyRepo, ChannelRepo, Clock, ContactRepo, ConversationRepo, DeliveryRepo, IdGenerator, InboundRepo,
-    MessageSender, Observatory, ReceiptRepo, RetentionRepo, WakeupQueue, WebhookReader,
+    ApiKeyRepo, ChannelRegistry, ChannelRepo, ChannelVerifier, Clock, ContactRepo, ConversationRepo, DeliveryRepo,
+    IdGenerator, InboundRepo, MessageSender, Observatory, ReceiptRepo, RetentionRepo, SettingsChecker, WakeupQueue,
+    WebhookReader,
 };
 use overture_domain::use_cases::{
     Authenticate, ComposeOutbound, ComposePorts, PreviewOutbound, ReceiveMessage, ReceiveWebhook, RecordReceipt,
@@ -34,6 +35,7 @@ const BACKGROUND_GRACE: Duration = Duration::from_secs(2);
 pub(crate) struct Ports {
     pub(crate) contacts: Arc<dyn ContactRepo>,
     pub(crate) channels: Arc<dyn ChannelRepo>,
+    pub(crate) registry: Arc<dyn ChannelRegistry>,
     pub(crate) conversations: Arc<dyn ConversationRepo>,
     pub(crate) deliveries: Arc<dyn DeliveryRepo>,
     pub(crate) receipts: Arc<dyn ReceiptRepo>,
@@ -44,6 +46,8 @@ pub(crate) struct Ports {
     pub(crate) observatory: Arc<dyn Observatory>,
     pub(crate) sender: Arc<dyn MessageSender>,
     pub(crate) webhooks: Arc<dyn WebhookReader>,
+    pub(crate) verifier: Arc<dyn ChannelVerifier>,
+    pub(crate) settings: Arc<dyn SettingsChecker>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) ids: Arc<dyn IdGenerator>,
 }
@@ -62,6 +66,7 @@ impl Ports {
         Self {
             contacts: Arc::new(database.clone()),
             channels: Arc::new(database.clone()),
+            registry: Arc::new(database.clone()),
             conversations: Arc::new(database.clone()),
             deliveries: Arc::new(database.clone()),
             receipts: Arc::new(database.clone()),
@@ -71,7 +76,9 @@ impl Ports {
             retention: Arc::new(database.clone()),
             observatory: Arc::new(database.clone()),
             sender: senders.clone(),
-            webhooks: senders,
+            webhooks: senders.clone(),
+            verifier: senders.clone(),
+            settings: senders,
             clock: Arc::new(SystemClock),
             ids: Arc::new(RandomIds),
         }

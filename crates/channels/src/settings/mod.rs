@@ -10,26 +10,18 @@ mod smtp;
 mod twilio;
 mod whatsapp;
 
-use overture_domain::entities::{ChannelKind, ChannelSettings, Transport};
+use overture_domain::entities::{ChannelKind, Transport};
 use overture_domain::values::Flaw;
 use serde_json::Value;
 use thiserror::Error;
 
 pub use outside_window::{check_outside_window, outside_window_json};
+pub use overture_domain::ports::CheckedSettings;
 pub(crate) use sandbox::SandboxSettings;
 pub use smtp::is_this_machine;
 pub(crate) use smtp::{SmtpSettings, Tls};
 pub(crate) use twilio::{ApiKey, Sender, TwilioSettings};
 pub(crate) use whatsapp::WhatsAppSettings;
-
-/// Settings that can be stored.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct CheckedSettings {
-    /// The settings, secrets apart.
-    pub settings: ChannelSettings,
-    /// The domain for the Message-IDs of an email channel, as A-label; `None` on other kinds.
-    pub message_id_domain: Option<String>,
-}
 
 /// What is wrong with one setting. It reads "{field} {reason}. {remedy}" and never repeats a secret.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -84,6 +76,16 @@ pub fn check_settings(
         Transport::Sandbox => sandbox::check(kind, json, env),
         Transport::Twilio => twilio::check(kind, json, env),
         Transport::WhatsAppCloud => whatsapp::check(json, env),
+    }
+}
+
+/// The settings of a transport that say where its secrets go and whose they are.
+pub(crate) const fn identity(transport: Transport) -> &'static [&'static str] {
+    match transport {
+        Transport::Sandbox => &[],
+        Transport::Smtp => &["host", "port", "username"],
+        Transport::Twilio => &["accountSid", "apiKeySid", "from", "messagingServiceSid"],
+        Transport::WhatsAppCloud => &["phoneNumberId", "businessAccountId"],
     }
 }
 

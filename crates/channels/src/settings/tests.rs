@@ -1,6 +1,7 @@
 //! What may be written as settings, and what a person is told about the rest.
 
 use super::*;
+use overture_domain::entities::ChannelSettings;
 use serde_json::json;
 
 fn no_env(_: &str) -> Option<String> {

@@ -39,6 +39,7 @@ mod classification;
 mod pool;
 mod session;
 mod trust;
+mod verify;
 mod wire;
 
 use crate::cause::{cause, unusable_message, unusable_settings};

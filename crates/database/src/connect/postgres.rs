@@ -76,7 +76,10 @@ mod tests {
     #[tokio::test]
     async fn a_plan_made_while_a_table_is_empty_reads_it_by_its_keys() {
         let url = Postgres::shared().await.unwrap().database().await.unwrap();
-        let database = Database::open(DatabaseOptions { url, secrets_key: [1; 32], connections: 1 }).await.unwrap();
+        let database =
+            Database::open(DatabaseOptions { url, secrets_key: [1; 32], old_secrets_keys: Vec::new(), connections: 1 })
+                .await
+                .unwrap();
         database.migrate().await.unwrap();
         let tenant = "'00000000-0000-0000-0000-000000000001'::uuid";
         let wanted: Vec<String> = (0..64).map(|n| format!("({tenant}, 'email', '{n}@example.com')")).collect();

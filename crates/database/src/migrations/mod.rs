@@ -18,6 +18,11 @@ impl MigratorTrait for Migrator {
                 sqlite: include_str!("m0002_providers.sqlite.sql"),
                 postgres: include_str!("m0002_providers.postgres.sql"),
             }),
+            Box::new(Step {
+                name: "m0003_channel_management",
+                sqlite: include_str!("m0003_channel_management.sqlite.sql"),
+                postgres: include_str!("m0003_channel_management.postgres.sql"),
+            }),
         ]
     }
 }

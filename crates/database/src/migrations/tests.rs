@@ -7,7 +7,10 @@ use std::collections::BTreeSet;
 async fn fresh() -> (tempfile::TempDir, Database) {
     let folder = tempfile::tempdir().unwrap();
     let url = format!("sqlite:{}", folder.path().join("overture.db").display());
-    let database = Database::open(DatabaseOptions { url, secrets_key: [1; 32], connections: 2 }).await.unwrap();
+    let database =
+        Database::open(DatabaseOptions { url, secrets_key: [1; 32], old_secrets_keys: Vec::new(), connections: 2 })
+            .await
+            .unwrap();
     (folder, database)
 }
 

@@ -16,7 +16,9 @@ pub(crate) struct SqliteFile {
 impl SqliteFile {
     async fn open(folder: &TempDir) -> Database {
         let url = format!("sqlite:{}", folder.path().join("overture.db").display());
-        Database::open(DatabaseOptions { url, secrets_key: [7; 32], connections: 4 }).await.expect("a fresh file opens")
+        Database::open(DatabaseOptions { url, secrets_key: [7; 32], old_secrets_keys: Vec::new(), connections: 4 })
+            .await
+            .expect("a fresh file opens")
     }
 }
 
@@ -46,7 +48,8 @@ pub(crate) struct PostgresDatabase {
 
 impl PostgresDatabase {
     async fn open(url: &str) -> Database {
-        let options = DatabaseOptions { url: url.to_owned(), secrets_key: [7; 32], connections: 4 };
+        let options =
+            DatabaseOptions { url: url.to_owned(), secrets_key: [7; 32], old_secrets_keys: Vec::new(), connections: 4 };
         Database::open(options).await.expect("a fresh database opens")
     }
 }

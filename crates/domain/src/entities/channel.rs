@@ -3,8 +3,8 @@
 use super::{OutsideWindow, worded};
 use crate::ids::{ChannelId, TenantId, Version, WorkspaceId};
 use crate::time::Timestamp;
-use crate::values::Secret;
-use std::collections::BTreeMap;
+use crate::values::{Country, Secret};
+use std::collections::{BTreeMap, BTreeSet};
 
 /// How the person at the other end is reached; it decides which address counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -116,6 +116,17 @@ impl std::fmt::Debug for ChannelFault {
     }
 }
 
+/// How much may leave through a channel, and whereto. What is `None` has no limit.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct ChannelLimits {
+    /// The most messages in a day.
+    pub max_per_day: Option<u32>,
+    /// The most messages to one contact in an hour.
+    pub max_per_contact_per_hour: Option<u32>,
+    /// The countries whose numbers may be written to.
+    pub allowed_countries: Option<BTreeSet<Country>>,
+}
+
 /// A channel as composing and people see it: no settings, no secrets.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Channel {
@@ -135,6 +146,10 @@ pub struct Channel {
     pub state: ChannelState,
     /// False once a person switched it off: composes are refused.
     pub enabled: bool,
+    /// Since when a person holds its messages back: they wait, and their time stands still. By the database's clock.
+    pub paused_at: Option<Timestamp>,
+    /// How much may leave, and whereto.
+    pub limits: ChannelLimits,
     /// What to do with unclear attempts.
     pub on_unclear: OnUnclear,
     /// Why it is in `error`, if it is.

@@ -45,6 +45,43 @@ pub enum VerifyError {
     UnexpectedAnswer,
 }
 
+impl VerifyError {
+    /// Every outcome that is no success, in the order of the documentation.
+    pub const ALL: &'static [Self] = &[
+        Self::CredentialsRefused,
+        Self::SenderUnknown,
+        Self::Unreachable,
+        Self::AddressRefused,
+        Self::UnexpectedAnswer,
+    ];
+
+    /// The word that stands in bodies.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::CredentialsRefused => "credentials_refused",
+            Self::SenderUnknown => "sender_unknown",
+            Self::Unreachable => "unreachable",
+            Self::AddressRefused => "address_refused",
+            Self::UnexpectedAnswer => "unexpected_answer",
+        }
+    }
+
+    /// What to do about it, as a whole sentence.
+    pub const fn remedy(self) -> &'static str {
+        match self {
+            Self::CredentialsRefused => "Enter user name, password, token or key anew.",
+            Self::SenderUnknown => "Check account, number and service: the credentials work, but these are not theirs.",
+            Self::Unreachable => "Check host and port, and whether the provider works; then verify again.",
+            Self::AddressRefused => {
+                "Use an address that may be connected to; whoever runs this server decides with OVERTURE__EGRESS__ALLOW_PRIVATE."
+            }
+            Self::UnexpectedAnswer => {
+                "Check host, port and TLS; something else answers there, or the provider is in trouble."
+            }
+        }
+    }
+}
+
 /// Tries a channel's settings without sending.
 #[cfg_attr(any(test, feature = "mocks"), mockall::automock)]
 #[async_trait]

@@ -2,6 +2,7 @@
 //! nothing here says how. With the feature `mocks` every port has a mockall mock.
 
 mod api_key_repo;
+mod channel_registry;
 mod channel_repo;
 mod channel_verifier;
 mod clock;
@@ -13,6 +14,7 @@ mod message_sender;
 mod observatory;
 mod receipt_repo;
 mod retention_repo;
+mod settings_checker;
 mod store_error;
 mod tenant_repo;
 mod wakeup_queue;
@@ -20,6 +22,7 @@ mod webhook_reader;
 mod workflow_starter;
 
 pub use api_key_repo::*;
+pub use channel_registry::*;
 pub use channel_repo::*;
 pub use channel_verifier::*;
 pub use clock::*;
@@ -31,6 +34,7 @@ pub use message_sender::*;
 pub use observatory::*;
 pub use receipt_repo::*;
 pub use retention_repo::*;
+pub use settings_checker::*;
 pub use store_error::*;
 pub use tenant_repo::*;
 pub use wakeup_queue::*;

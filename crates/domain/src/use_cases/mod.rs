@@ -1,6 +1,7 @@
 //! The use cases: each a struct of ports with one `execute`.
 
 mod authenticate;
+mod channels;
 mod compose;
 mod receive_message;
 mod receive_webhook;
@@ -10,6 +11,7 @@ mod run_conversation;
 mod sweep;
 
 pub use authenticate::*;
+pub use channels::*;
 pub use compose::*;
 pub use receive_message::*;
 pub use receive_webhook::*;

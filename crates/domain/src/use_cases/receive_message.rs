@@ -68,7 +68,7 @@ impl ReceiveMessage {
         thread: &Thread,
         from: PhoneNumber,
     ) -> PlacedMessage {
-        let place = match thread.conversation {
+        let place = match &thread.conversation {
             Some(conversation) => Placement::In {
                 id: conversation.id,
                 expected: conversation.version,

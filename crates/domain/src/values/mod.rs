@@ -7,6 +7,7 @@
 
 mod agent;
 mod content;
+mod country;
 mod deliver_within;
 mod display_name;
 mod email_address;
@@ -26,6 +27,7 @@ mod text;
 
 pub use agent::Agent;
 pub use content::{Content, ContentLimit, TooLong};
+pub use country::Country;
 pub use deliver_within::DeliverWithin;
 pub use display_name::DisplayName;
 pub use email_address::EmailAddress;

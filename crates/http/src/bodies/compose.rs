@@ -239,7 +239,16 @@ impl From<ComposeBody<'_>> for ComposeCommand {
 }
 
 /// The values of the known fields; `null` equals absence.
-fn fields<'a, const N: usize>(
+pub(super) fn fields<'a, const N: usize>(
+    members: Vec<(Cow<'a, str>, Json<'a>)>,
+    known: [&'static str; N],
+    prefix: &str,
+) -> Result<[Option<Json<'a>>; N], Failure> {
+    Ok(written(members, known, prefix)?.map(|value| value.filter(|value| *value != Json::Null)))
+}
+
+/// The values of the known fields, `null` too.
+pub(super) fn written<'a, const N: usize>(
     members: Vec<(Cow<'a, str>, Json<'a>)>,
     known: [&'static str; N],
     prefix: &str,
@@ -255,7 +264,7 @@ fn fields<'a, const N: usize>(
                 .at(field));
         }
     }
-    Ok(values.map(|value| value.filter(|value| *value != Json::Null)))
+    Ok(values)
 }
 
 fn unknown(name: &str, known: &[&'static str], prefix: &str) -> Failure {
@@ -268,7 +277,7 @@ fn unknown(name: &str, known: &[&'static str], prefix: &str) -> Failure {
     Failure::new(Code::UnknownField, text).at(format!("{prefix}{shown}"))
 }
 
-fn text<'a>(value: Option<Json<'a>>, field: &'static str) -> Result<Option<Cow<'a, str>>, Failure> {
+pub(super) fn text<'a>(value: Option<Json<'a>>, field: &'static str) -> Result<Option<Cow<'a, str>>, Failure> {
     match value {
         None => Ok(None),
         Some(Json::Text(text)) => Ok(Some(text)),
@@ -276,8 +285,8 @@ fn text<'a>(value: Option<Json<'a>>, field: &'static str) -> Result<Option<Cow<'
     }
 }
 
-fn wrong_type(field: &'static str, found: &Json<'_>, wanted: &str) -> Failure {
-    Failure::new(Code::WrongType, format!("{field} is {}; it must be {wanted}.", found.kind())).at(field)
+pub(super) fn wrong_type(field: &str, found: &Json<'_>, wanted: &str) -> Failure {
+    Failure::new(Code::WrongType, format!("{field} is {}; it must be {wanted}.", found.kind())).at(field.to_owned())
 }
 
 /// The answer to a compose: `ok` alone, or with `Prefer: return=representation` also what was opened.

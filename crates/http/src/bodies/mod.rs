@@ -1,5 +1,6 @@
 //! Bodies: what is read from requests and shown in answers. Each has its own type; domain types know no JSON.
 
+mod channel;
 mod compose;
 mod contact;
 mod conversation;
@@ -7,6 +8,10 @@ mod message;
 mod preview;
 mod words;
 
+pub(crate) use channel::{
+    ApprovedTemplateBody, ChannelBody, ChannelPage, ChannelPatchBody, FaultBody, NewChannelBody, TemplateList,
+    WebhooksBody,
+};
 pub(crate) use compose::{AgentBody, ComposeAnswer, ComposeBody, TemplateBody};
 pub(crate) use contact::{ContactBody, Supplied};
 pub(crate) use conversation::{AttentionBody, ConversationBody};

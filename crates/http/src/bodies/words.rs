@@ -1,7 +1,9 @@
 //! Schemas of the plain words in bodies, made from the enums of the domain so that the two never differ.
 
 use overture_domain::Notice;
-use overture_domain::entities::{AttentionReason, ConversationStatus, Direction, MessageStatus};
+use overture_domain::entities::{
+    AttentionReason, ChannelKind, ChannelState, ConversationStatus, Direction, MessageStatus, Transport,
+};
 use utoipa::openapi::schema::{Object, ObjectBuilder, Type};
 
 fn one_of(words: impl IntoIterator<Item = &'static str>) -> ObjectBuilder {
@@ -24,6 +26,26 @@ pub(super) fn direction() -> Object {
 
 pub(super) fn message_status() -> Object {
     one_of(MessageStatus::ALL.iter().map(|status| status.as_str())).description(Some("How far it has come.")).build()
+}
+
+pub(super) fn channel_kind() -> Object {
+    one_of(ChannelKind::ALL.iter().map(|kind| kind.as_str()))
+        .description(Some("How the person at the other end is reached."))
+        .build()
+}
+
+pub(super) fn transport() -> Object {
+    one_of(Transport::ALL.iter().map(|transport| transport.as_str()))
+        .description(Some("Who carries the messages."))
+        .build()
+}
+
+pub(super) fn channel_state() -> Object {
+    one_of(ChannelState::ALL.iter().map(|state| state.as_str()))
+        .description(Some(
+            "`unverified`: takes no messages before it was verified. `error`: messages wait, and one after the other tries.",
+        ))
+        .build()
 }
 
 pub(super) fn notice() -> Object {

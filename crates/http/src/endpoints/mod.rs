@@ -1,5 +1,8 @@
 //! One file per endpoint: its handler and its page in the document.
 
+pub(crate) mod channel;
+pub(crate) mod channel_actions;
+pub(crate) mod channels;
 pub(crate) mod compose;
 pub(crate) mod conversation;
 pub(crate) mod docs;

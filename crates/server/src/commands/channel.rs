@@ -1,6 +1,7 @@
-//! `overture channel add|list|enable|disable`.
+//! `overture channel add|list|enable|disable`, and the way to what else is done with channels.
 
-use super::{Context, readable, the_tenant};
+use super::channel_care::{self, nothing};
+use super::{Context, channel_test, readable, the_tenant};
 use crate::cli::{ChannelArgs, ChannelCommand, OfTenant, WhichChannel};
 use crate::failure::Failure;
 use crate::hints::hint;
@@ -10,6 +11,7 @@ use overture_database::Database;
 use overture_domain::entities::Channel;
 use overture_domain::ids::{TenantId, WorkspaceId};
 use overture_domain::ports::{ChannelRepo, TenantRepo};
+use overture_domain::use_cases::Reach;
 use serde_json::{Value, json};
 use std::io::Read;
 
@@ -19,6 +21,12 @@ pub(super) async fn run(context: &Context, command: ChannelCommand) -> Result<An
         ChannelCommand::List { workspace, of } => list(&context.open().await?, workspace, of).await,
         ChannelCommand::Enable(which) => switch(&context.open().await?, which, true).await,
         ChannelCommand::Disable(which) => switch(&context.open().await?, which, false).await,
+        ChannelCommand::Verify(which) => channel_care::verify(context, which).await,
+        ChannelCommand::Pause(which) => channel_care::set_paused(context, which, true).await,
+        ChannelCommand::Resume(which) => channel_care::set_paused(context, which, false).await,
+        ChannelCommand::Templates(which) => channel_care::templates(context, which).await,
+        ChannelCommand::Reseal => channel_care::reseal(context).await,
+        ChannelCommand::Test(arguments) => channel_test::run(context, &arguments).await,
     }
 }
 
@@ -36,8 +44,13 @@ async fn add(context: &Context, arguments: &ChannelArgs) -> Result<Answer, Failu
         name: &arguments.name,
         settings: &settings,
         outside_window: &outside_window,
+        verifies: arguments.verify,
     };
     let id = Maker::on(&database).channel(new).await?;
+    if arguments.verify {
+        let reach = Reach { tenant_id: tenant, workspace_id: None };
+        channel_care::verified(context, &database, reach, id).await?;
+    }
     Ok(Answer::new(json!({ "channelId": id.to_string() }), id.to_string()))
 }
 
@@ -49,8 +62,7 @@ async fn switch(database: &Database, which: WhichChannel, enabled: bool) -> Resu
             return Ok(Answer::new(json!({ "channelId": id.to_string(), "enabled": enabled }), text));
         }
     }
-    Err(Failure::new(format!("There is no channel {id}"))
-        .remedy(format!("{} shows those there are.", hint("channel list"))))
+    Err(nothing(id))
 }
 
 /// Whose workspace it is.
@@ -72,7 +84,11 @@ async fn list(database: &Database, workspace: Option<WorkspaceId>, of: OfTenant)
     let channels = ChannelRepo::list(database, tenant, workspace).await?;
     let items: Vec<_> = channels.iter().map(item).collect();
     let row = |channel: &Channel| {
-        let state = if channel.enabled { channel.state.to_string() } else { "disabled".into() };
+        let state = match (channel.enabled, channel.paused_at) {
+            (false, _) => "disabled".into(),
+            (true, Some(_)) => "paused".into(),
+            (true, None) => channel.state.to_string(),
+        };
         [
             channel.id.to_string(),
             channel.name.clone(),
@@ -95,6 +111,7 @@ fn item(channel: &Channel) -> Value {
         "transport": channel.transport.as_str(),
         "state": channel.state.as_str(),
         "enabled": channel.enabled,
+        "paused": channel.paused_at.is_some(),
         "fault": channel.fault.as_ref().map(|fault| json!({ "code": fault.code, "text": fault.text, "since": fault.since.to_string() })),
         "createdAt": channel.created_at.to_string(),
     })

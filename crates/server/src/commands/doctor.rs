@@ -279,7 +279,7 @@ async fn channel(database: &Database, channel: &Channel, guard: EgressGuard) -> 
     let named = format!("{} ({}, {})", channel.name, channel.kind, channel.id);
     let connection = match database.connection(channel.id).await {
         Ok(connection) => connection,
-        Err(StoreError::Corrupt { column: "secrets", .. }) => {
+        Err(StoreError::Corrupt { table: "channel_secrets", .. }) => {
             let remedy = "Put the key back (OVERTURE__SECRETS__KEY or secrets.key), or add the channel anew.";
             return fail("channel", format!("{named}: its secrets cannot be read with this secrets key"), remedy);
         }

@@ -1,6 +1,8 @@
 //! The commands: one file for each thing they are about. Each opens what it needs, asks the ports, and answers once.
 
 mod channel;
+mod channel_care;
+mod channel_test;
 mod dev;
 mod doctor;
 mod init;
@@ -14,7 +16,7 @@ mod tenant;
 mod try_out;
 mod workspace;
 
-use crate::cli::{Command, OfTenant};
+use crate::cli::{ChannelCommand, Command, OfTenant};
 use crate::config::{Refused, Settings};
 use crate::failure::Failure;
 use crate::hints::hint;
@@ -71,7 +73,7 @@ fn quiet(command: &Command) -> Option<&'static str> {
     match command {
         Command::Dev | Command::Serve | Command::Worker => None,
         // What a warning says of its one message, it tells itself.
-        Command::Try(_) => Some("error"),
+        Command::Try(_) | Command::Channel(ChannelCommand::Test(_)) => Some("error"),
         _ => Some("warn"),
     }
 }

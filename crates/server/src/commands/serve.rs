@@ -13,7 +13,7 @@ use crate::wiring::{Adapters, Running};
 use anyhow::Context as _;
 use overture_database::Database;
 use overture_domain::ports::{ApiKeyRepo, Clock, TenantRepo};
-use overture_http::{Application, Serving};
+use overture_http::{Application, ChannelManagement, Serving};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use serde_json::json;
 use std::io;
@@ -76,6 +76,14 @@ impl Served {
         let metrics = telemetry::count()?;
         let running = Running::start(store, settings, metrics.clone(), settings.engine.in_serve)?;
         let ports = running.ports.clone();
+        let management = ChannelManagement::new(
+            ports.registry,
+            Arc::clone(&ports.channels),
+            ports.settings,
+            ports.verifier,
+            Arc::clone(&ports.clock),
+            Arc::clone(&ports.ids),
+        );
         let application = Application {
             authenticate: Arc::clone(&running.authenticate),
             compose: Arc::clone(&running.compose),
@@ -84,6 +92,8 @@ impl Served {
             conversations: ports.conversations,
             contacts: ports.contacts,
             channels: ports.channels,
+            management: Arc::new(management),
+            public_url: settings.public_url.clone(),
             observatory: Arc::clone(&ports.observatory),
             clock: ports.clock,
             ids: ports.ids,

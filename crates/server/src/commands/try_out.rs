@@ -22,7 +22,7 @@ use std::path::Path;
 use std::time::Duration;
 
 /// How long the message may be tried: long enough for a slow server, short enough for a person who watches.
-const DELIVER_WITHIN: &str = "PT1M";
+pub(super) const DELIVER_WITHIN: &str = "PT1M";
 const DELIVER_WITHIN_WORDS: &str = "a minute";
 /// What is waited for beyond that: the message is then `expired`, or nothing works.
 const DEADLINE: Duration = Duration::from_secs(90);
@@ -51,6 +51,7 @@ pub(super) async fn run(context: &Context, arguments: &TryArgs) -> Result<(), Fa
                 name: "try",
                 settings,
                 outside_window: &Value::Null,
+                verifies: false,
             };
             Some(maker.channel(new).await?)
         }
@@ -117,9 +118,9 @@ fn settings_in(folder: &Path, configured: &Settings) -> Settings {
 }
 
 /// What became of the message.
-struct Outcome {
-    found: MessageDetails,
-    events: Vec<Event>,
+pub(super) struct Outcome {
+    pub(super) found: MessageDetails,
+    pub(super) events: Vec<Event>,
 }
 
 async fn send(
@@ -175,7 +176,7 @@ async fn post(url: &str, key: &Secret, body: &Value) -> anyhow::Result<(reqwest:
 
 /// Tells what happens to a message until nothing more will: it has ended, or its channel is at fault, which no waiting
 /// mends.
-async fn watch(
+pub(super) async fn watch(
     conversations: &dyn ConversationRepo,
     tenant: TenantId,
     id: MessageId,
@@ -236,7 +237,7 @@ fn answer(printer: Printer, outcome: Outcome, server: Option<&MailServer>, outbo
 }
 
 /// The cause first, then what to do about it.
-fn not_sent(found: &MessageDetails, server: Option<&MailServer>, mut json: Value) -> Failure {
+pub(super) fn not_sent(found: &MessageDetails, server: Option<&MailServer>, mut json: Value) -> Failure {
     let last = found.attempts.iter().rev().find_map(|attempt| attempt.text.as_deref());
     let (cause, remedy) = match (fault(found), &found.message.error) {
         (Some(Attempt { code, text, .. }), _) => {

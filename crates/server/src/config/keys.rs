@@ -69,6 +69,12 @@ pub(crate) const KEYS: &[Key] = &[
         absent: Some("the file secrets.key in the data folder, made at the first start"),
         secret: true,
     },
+    Key {
+        name: "secrets.old_keys",
+        allowed: "keys that secrets.key replaced, each 32 bytes in base64, separated by commas",
+        absent: Some("no old keys"),
+        secret: true,
+    },
     key("compose.sms_segments", "a number from 1 to 100"),
     key("compose.deliver_within.email", DURATION),
     key("compose.deliver_within.sms", DURATION),

@@ -38,6 +38,8 @@ pub(crate) struct Settings {
     pub(crate) allow_private: bool,
     /// The key of the installation, if it is configured.
     pub(crate) secret_key: Option<SecretKey>,
+    /// Keys that it replaced: they only open what they sealed.
+    pub(crate) old_secret_keys: Vec<SecretKey>,
     /// What holds where a request says nothing.
     pub(crate) compose: ComposeRules,
     /// The total time of one message at its mail server.
@@ -181,6 +183,7 @@ impl Settings {
             secret_key: read.optional("secrets.key", |text| {
                 SecretKey::from_base64(text).ok_or_else(|| "is not 32 bytes in base64".into())
             }),
+            old_secret_keys: read.optional("secrets.old_keys", old_keys).unwrap_or_default(),
             compose: ComposeRules {
                 deliver_within: DeliverWithinDefaults {
                     email: read.within("compose.deliver_within.email"),
@@ -297,6 +300,12 @@ fn engine_kind(text: &str) -> Result<EngineKind, String> {
         "temporal" => Ok(EngineKind::Temporal),
         _ => Err("is no engine".into()),
     }
+}
+
+/// Keys separated by commas.
+fn old_keys(text: &str) -> Result<Vec<SecretKey>, String> {
+    let keys = text.split(',').filter(|key| !key.trim().is_empty()).map(SecretKey::from_base64);
+    keys.collect::<Option<_>>().ok_or_else(|| "has a key that is not 32 bytes in base64".into())
 }
 
 fn public_url(text: &str) -> Result<String, String> {

@@ -304,3 +304,81 @@ fn a_channel_is_switched_off_and_on_again() {
     let (code, told) = installation.refusal(&["channel", "disable", "0197a1b2-0000-7000-8000-000000000001"]);
     assert!(code == 1 && told.contains("channel list"), "{told}");
 }
+
+#[test]
+fn a_channel_is_paused_and_resumed_and_the_list_shows_it() {
+    let installation = Installation::new();
+    let channel = installation.json(&["init"])["channels"]["sms"].as_str().unwrap().to_owned();
+    for (word, paused) in [("pause", true), ("resume", false)] {
+        let answer = installation.json(&["channel", word, &channel]);
+        assert_eq!(answer, json!({ "channelId": channel, "paused": paused }));
+        let items = installation.json(&["channel", "list"])["items"].as_array().unwrap().clone();
+        let item = items.into_iter().find(|item| item["id"] == channel.as_str()).unwrap();
+        assert_eq!(item["paused"], paused);
+        let told = String::from_utf8(installation.run(&["channel", "list"]).stdout).unwrap();
+        assert_eq!(told.contains("paused"), paused, "{told}");
+    }
+    for word in ["pause", "verify", "templates"] {
+        let (code, told) = installation.refusal(&["channel", word, "0197a1b2-0000-7000-8000-000000000001"]);
+        assert!(code == 1 && told.contains("channel list"), "{told}");
+    }
+}
+
+#[test]
+fn one_message_through_a_channel_shows_that_it_works() {
+    let installation = Installation::new();
+    let demo = installation.json(&["init"]);
+    for (kind, to) in [("sms", "+4915112345678"), ("email", "ann@example.com")] {
+        let channel = demo["channels"][kind].as_str().unwrap();
+        let answer = installation.json(&["channel", "test", channel, "--to", to]);
+        assert_eq!((&answer["status"], &answer["channelId"]), (&json!("sent"), &json!(channel)));
+        let sent = installation.json(&["message", "show", answer["messageId"].as_str().unwrap()]);
+        assert_eq!(sent["status"], "sent", "{sent}");
+    }
+    let sms = demo["channels"]["sms"].as_str().unwrap();
+    let (code, told) = installation.refusal(&["channel", "test", sms, "--to", "ann@example.com"]);
+    assert!(code == 1 && told.contains("contactPhone"), "{told}");
+}
+
+#[test]
+fn a_channel_that_is_verified_is_active_and_one_that_does_not_work_says_which_outcome() {
+    let installation = Installation::new();
+    let demo = installation.json(&["init"]);
+    let sandbox = demo["channels"]["email"].as_str().unwrap();
+    let answer = installation.json(&["channel", "verify", sandbox]);
+    assert_eq!(answer, json!({ "channelId": sandbox, "outcome": "ok" }));
+    assert_eq!(installation.json(&["channel", "templates", sandbox]), json!({ "items": [] }));
+
+    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let config = json!({ "host": "127.0.0.1", "port": free, "tls": "none", "from": "a@example.com" }).to_string();
+    let workspace = demo["workspaceId"].as_str().unwrap();
+    let add = ["channel", "add", "--workspace", workspace, "--type", "email", "--transport", "smtp", "--name", "Mail"];
+    let (code, told) = installation.refusal(&[&add[..], &["--config", &config, "--verify"]].concat());
+    assert!(code == 1 && told.contains("nobody answers there"), "{told}");
+    let state = |name: &str| {
+        let items = installation.json(&["channel", "list"])["items"].as_array().unwrap().clone();
+        items.into_iter().find(|item| item["name"] == name).unwrap()["state"].clone()
+    };
+    assert_eq!(state("Mail"), "unverified");
+    let unverified = [&add[..9], &["Taken for working", "--config", &config]].concat();
+    installation.json(&unverified);
+    assert_eq!(state("Taken for working"), "active");
+}
+
+#[test]
+fn secrets_are_sealed_with_the_newest_key_and_the_old_one_may_go() {
+    const OLD: &str = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
+    const NEW: &str = "HwECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
+    let old = Installation::new().with("OVERTURE__SECRETS__KEY", OLD);
+    let workspace = old.json(&["init"])["workspaceId"].as_str().unwrap().to_owned();
+    let config = r#"{"host":"127.0.0.1","from":"a@example.com","username":"u","password":"hunter2"}"#;
+    let add = ["channel", "add", "--workspace", &workspace, "--type", "email", "--transport", "smtp", "--name", "Mail"];
+    old.json(&[&add[..], &["--config", config]].concat());
+    let lost = old.with("OVERTURE__SECRETS__KEY", NEW);
+    let (code, told) = lost.refusal(&["channel", "reseal"]);
+    assert!(code == 1 && told.contains("OVERTURE__SECRETS__OLD_KEYS"), "{told}");
+    let rotated = lost.with("OVERTURE__SECRETS__OLD_KEYS", OLD);
+    assert_eq!(rotated.json(&["channel", "reseal"]), json!({ "resealed": 1, "current": 0, "unreadable": 0 }));
+    let done = rotated.with("OVERTURE__SECRETS__OLD_KEYS", "");
+    assert_eq!(done.json(&["channel", "reseal"]), json!({ "resealed": 0, "current": 1, "unreadable": 0 }));
+}

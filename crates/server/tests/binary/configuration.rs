@@ -21,6 +21,9 @@ fn default_toml_starts_on_sqlite_with_the_embedded_engine_and_every_sender() {
     assert_eq!(out, "");
 }
 
+/// Every step of the schema.
+const STEPS: [&str; 3] = ["m0001_first", "m0002_providers", "m0003_channel_management"];
+
 #[test]
 fn production_toml_chooses_postgres_and_temporal_and_waits_for_its_migration() {
     let (server, url) = postgres();
@@ -31,21 +34,18 @@ fn production_toml_chooses_postgres_and_temporal_and_waits_for_its_migration() {
         .with("OVERTURE__TEMPORAL__ADDRESS", "http://127.0.0.1:1");
     let config = format!("{CONFIG}/production.toml");
     let (code, told) = installation.refusal(&["serve", "--config", &config]);
-    assert!(code == 1 && told.contains("m0002_providers pending") && told.contains("migrate"), "{code}: {told}");
+    assert!(
+        code == 1 && told.contains("m0001_first, ") && told.contains(" pending") && told.contains("migrate"),
+        "{code}: {told}"
+    );
     let doctor = installation.run(&["doctor", "--config", &config]);
     let told = text(&doctor.stdout);
     let pending = told.lines().find(|line| line.contains("pending")).expect(&told);
     assert!(pending.starts_with("fail  database:") && !pending.contains("serve"), "{pending}");
     assert_eq!(doctor.status.code(), Some(1));
 
-    assert_eq!(
-        installation.json(&["migrate", "--dry-run", "--config", &config]),
-        json!({ "wouldApply": ["m0001_first"] })
-    );
-    assert_eq!(
-        installation.json(&["migrate", "--config", &config]),
-        json!({ "applied": ["m0001_first"], "pending": [] })
-    );
+    assert_eq!(installation.json(&["migrate", "--dry-run", "--config", &config]), json!({ "wouldApply": STEPS }));
+    assert_eq!(installation.json(&["migrate", "--config", &config]), json!({ "applied": STEPS, "pending": [] }));
     let serving = installation.start(&["serve", "--config", &config, "--json"]);
     let announced = serving.announced();
     assert_eq!(

@@ -27,7 +27,7 @@ enum Way {
 impl DeliveryRepo for MemoryStore {
     async fn load(&self, id: ConversationId) -> Result<Option<LoadedProcess>, StoreError> {
         self.transact(|tables, now| {
-            tables.process(id).map(|process| LoadedProcess { process, now, news: tables.receipts_of(id) })
+            tables.process(id, now).map(|process| LoadedProcess { process, now, news: tables.receipts_of(id) })
         })
     }
 
@@ -56,7 +56,7 @@ impl MessageRow {
 }
 
 impl Tables {
-    fn process(&self, id: ConversationId) -> Option<ConversationProcess> {
+    fn process(&self, id: ConversationId, now: Timestamp) -> Option<ConversationProcess> {
         let conversation = &self.conversations.get(&id)?.conversation;
         let channel = &self.channels.get(&conversation.channel_id)?.channel;
         let pending = self.messages_of(id).into_iter().filter(|row| row.is_pending()).map(|row| PendingMessage {
@@ -68,7 +68,7 @@ impl Tables {
             )
             .unwrap_or(u32::MAX),
             next_attempt_at: row.next_attempt_at,
-            deliver_by: row.message.deliver_by,
+            deliver_by: row.ends_at(channel, now),
         });
         Some(ConversationProcess {
             id,
@@ -88,16 +88,17 @@ impl Tables {
             let left = row.lease_until.since(now);
             return if left.is_zero() { Begun::LeaseRanOut { number } } else { Begun::InFlight { for_another: left } };
         }
-        if row.message.deliver_by <= now {
+        let Some(conversation) = self.conversations.get(&row.message.conversation_id) else { return Begun::Settled };
+        let Some(channel) = self.channels.get(&conversation.conversation.channel_id) else { return Begun::Settled };
+        let ends_at = row.ends_at(&channel.channel, now);
+        if ends_at <= now {
             return Begun::Expired;
         }
         let held = row.message.status == MessageStatus::Held;
-        let due = if held { row.message.deliver_by } else { row.next_attempt_at };
+        let due = if held { ends_at } else { row.next_attempt_at };
         if due > now {
             return Begun::NotDue { in_: due.since(now) };
         }
-        let Some(conversation) = self.conversations.get(&row.message.conversation_id) else { return Begun::Settled };
-        let Some(channel) = self.channels.get(&conversation.conversation.channel_id) else { return Begun::Settled };
         let probes = match self.way(channel, now) {
             Way::Waits(look_again_in) => return Begun::ChannelWaits { look_again_in },
             Way::Probe => true,
@@ -122,7 +123,7 @@ impl Tables {
             template: filled.as_ref().map(|filled| filled.message.clone()),
             wire_message_id: row.wire_message_id.clone(),
             created_at: row.message.created_at,
-            time_left: row.message.deliver_by.since(now),
+            time_left: ends_at.since(now),
         };
         let number = row.shown().attempts + 1;
         if let Some(row) = self.messages.get_mut(&id) {
@@ -136,7 +137,7 @@ impl Tables {
     }
 
     fn way(&self, row: &ChannelRow, now: Timestamp) -> Way {
-        if !row.channel.enabled {
+        if !row.channel.enabled || row.channel.paused_at.is_some() {
             return Way::Waits(LOOK_AGAIN);
         }
         match row.channel.state {

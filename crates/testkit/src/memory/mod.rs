@@ -8,6 +8,7 @@ mod opening;
 mod reading;
 mod receipts;
 mod registers;
+mod registry;
 mod saving;
 mod tables;
 mod wakeups;

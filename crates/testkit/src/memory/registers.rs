@@ -85,7 +85,13 @@ impl ChannelRepo for MemoryStore {
             if workspace.is_none_or(|workspace| workspace.tenant_id != channel.tenant_id) {
                 return Err(StoreError::Failed("the tenant has no such workspace".into()));
             }
-            let row = ChannelRow { channel: channel.clone(), settings: settings.clone(), probe_at: now };
+            let row = ChannelRow {
+                channel: channel.clone(),
+                settings: settings.clone(),
+                probe_at: now,
+                templates: vec![],
+                templates_asked_at: None,
+            };
             tables.channels.insert(channel.id, row);
             Ok(())
         })?

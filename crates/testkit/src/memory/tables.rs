@@ -5,7 +5,9 @@ use overture_domain::entities::{
     Message, Recipient,
 };
 use overture_domain::ids::{ApiKeyId, ChannelId, ContactId, ConversationId, MessageId, TenantId, WorkspaceId};
-use overture_domain::ports::{AttemptChange, EarlierRequest, KeyedHash, Receipt, ReceiptStatus, Tenant, Workspace};
+use overture_domain::ports::{
+    ApprovedTemplate, AttemptChange, EarlierRequest, KeyedHash, Receipt, ReceiptStatus, Tenant, Workspace,
+};
 use overture_domain::time::Timestamp;
 use overture_domain::values::Wording;
 use std::collections::{BTreeMap, HashMap};
@@ -42,12 +44,15 @@ pub(super) struct ChannelRow {
     pub(super) settings: ChannelSettings,
     /// When a message may probe it, while it is in `error`.
     pub(super) probe_at: Timestamp,
+    pub(super) templates: Vec<ApprovedTemplate>,
+    /// When the provider was last asked for them.
+    pub(super) templates_asked_at: Option<Timestamp>,
 }
 
 impl ChannelRow {
     /// Whether nothing keeps its messages waiting.
     pub(super) fn is_open(&self) -> bool {
-        self.channel.enabled && self.channel.state == ChannelState::Active
+        self.channel.enabled && self.channel.paused_at.is_none() && self.channel.state == ChannelState::Active
     }
 }
 
@@ -134,6 +139,14 @@ impl Tables {
 }
 
 impl MessageRow {
+    /// When its time ends: it stands still while its channel is paused. A message that was never attempted may have been
+    /// composed meanwhile.
+    pub(super) fn ends_at(&self, channel: &Channel, now: Timestamp) -> Timestamp {
+        let Some(paused_at) = channel.paused_at else { return self.message.deliver_by };
+        let since = if self.attempts.is_empty() { paused_at.max(self.next_attempt_at) } else { paused_at };
+        self.message.deliver_by.plus(now.since(since))
+    }
+
     /// Whether delivering it is still our work.
     pub(super) fn is_pending(&self) -> bool {
         self.message.direction == Direction::Outbound && !self.message.status.is_settled()

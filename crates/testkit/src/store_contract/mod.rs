@@ -11,6 +11,7 @@ pub mod attempts;
 pub mod contacts;
 pub mod faults;
 pub mod inbound;
+pub mod managing;
 pub mod opening;
 pub mod racing;
 pub mod reading;
@@ -26,8 +27,8 @@ pub use stage::{Place, Stage};
 
 use async_trait::async_trait;
 use overture_domain::ports::{
-    ApiKeyRepo, ChannelRepo, ContactRepo, ConversationRepo, DeliveryRepo, InboundRepo, Observatory, ReceiptRepo,
-    RetentionRepo, TenantRepo, WakeupQueue,
+    ApiKeyRepo, ChannelRegistry, ChannelRepo, ContactRepo, ConversationRepo, DeliveryRepo, InboundRepo, Observatory,
+    ReceiptRepo, RetentionRepo, TenantRepo, WakeupQueue,
 };
 use std::sync::Arc;
 use std::time::Duration;
@@ -38,6 +39,7 @@ use std::time::Duration;
 pub struct StorePorts {
     pub contacts: Arc<dyn ContactRepo>,
     pub channels: Arc<dyn ChannelRepo>,
+    pub registry: Arc<dyn ChannelRegistry>,
     pub conversations: Arc<dyn ConversationRepo>,
     pub deliveries: Arc<dyn DeliveryRepo>,
     pub receipts: Arc<dyn ReceiptRepo>,
@@ -54,12 +56,13 @@ impl StorePorts {
     pub fn of<S>(store: &S) -> Self
     where
         S: ContactRepo + ChannelRepo + ConversationRepo + DeliveryRepo + ReceiptRepo + InboundRepo + ApiKeyRepo,
-        S: TenantRepo + WakeupQueue + RetentionRepo + Observatory + Clone + 'static,
+        S: ChannelRegistry + TenantRepo + WakeupQueue + RetentionRepo + Observatory + Clone + 'static,
     {
         let store = Arc::new(store.clone());
         Self {
             contacts: store.clone(),
             channels: store.clone(),
+            registry: store.clone(),
             conversations: store.clone(),
             deliveries: store.clone(),
             receipts: store.clone(),
@@ -250,6 +253,21 @@ macro_rules! store_contract {
                     what_was_held_leaves_when_the_contact_writes_and_its_time_begins_then
                     a_wish_to_stop_cancels_what_was_held
                     what_is_held_too_long_is_over;
+                managing:
+                    a_channel_is_shown_with_its_settings_and_the_names_of_its_secrets
+                    channels_are_read_page_by_page
+                    a_revision_changes_what_it_names_and_nothing_else
+                    a_revision_of_an_old_version_writes_nothing
+                    new_settings_let_a_channel_in_error_be_tried_at_once
+                    a_verified_channel_is_active_without_fault_and_has_its_templates
+                    what_waits_for_a_channel_is_due_when_it_is_verified
+                    a_verification_of_other_settings_is_not_kept
+                    templates_are_asked_for_once_in_their_time_and_not_before_the_first_verification
+                    messages_of_a_paused_channel_wait_and_their_time_stands_still
+                    a_message_whose_time_had_ended_before_the_pause_is_expired
+                    a_resumed_channel_gives_back_the_time_it_stood_still_and_wakes_what_waits
+                    pausing_twice_is_pausing_once
+                    a_channel_of_another_tenant_is_not_managed;
                 wakeups:
                     a_due_wakeup_is_claimed_once
                     a_claim_that_ended_can_be_claimed_again

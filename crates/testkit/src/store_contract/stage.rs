@@ -4,8 +4,8 @@
 use super::{StoreHarness, StorePorts};
 use crate::{BEGINNING, DEADLINE, SequentialIds};
 use overture_domain::entities::{
-    Address, AttemptOutcome, Author, Channel, ChannelFault, ChannelKind, ChannelSettings, ChannelState, Contact,
-    MessageStatus, OnUnclear, Recipient, Transport,
+    Address, AttemptOutcome, Author, Channel, ChannelFault, ChannelKind, ChannelLimits, ChannelSettings, ChannelState,
+    Contact, MessageStatus, OnUnclear, Recipient, Transport,
 };
 use overture_domain::ids::{ChannelId, ConversationId, MessageId, TenantId, Version, WorkspaceId};
 use overture_domain::ports::{
@@ -397,6 +397,8 @@ pub(super) fn channel(place: Place) -> Channel {
         transport: Transport::Sandbox,
         state: ChannelState::Active,
         enabled: true,
+        paused_at: None,
+        limits: ChannelLimits::default(),
         on_unclear: OnUnclear::Resend,
         fault: None,
         message_id_domain: Some("mail.example.com".into()),

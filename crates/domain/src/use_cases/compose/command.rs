@@ -161,7 +161,7 @@ fn id<T>(
     })
 }
 
-fn required_id<T>(
+pub(in crate::use_cases) fn required_id<T>(
     text: &Option<String>,
     field: &'static str,
     code: ProblemCode,

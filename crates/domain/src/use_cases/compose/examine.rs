@@ -101,7 +101,8 @@ pub(super) fn examine(fields: &Fields, known: &Known, strict: bool) -> Result<Pl
 fn notices(fields: &Fields, channel: &Channel, about_contact: Option<Notice>) -> Vec<Notice> {
     let unverified = matches!(&fields.contact_phone, Ok(Some(phone)) if !phone.is_verified());
     let in_error = channel.state == ChannelState::Error;
-    [in_error.then_some(Notice::ChannelInError), unverified.then_some(Notice::PhoneUnverified), about_contact]
+    let paused = channel.paused_at.is_some().then_some(Notice::ChannelPaused);
+    [in_error.then_some(Notice::ChannelInError), paused, unverified.then_some(Notice::PhoneUnverified), about_contact]
         .into_iter()
         .flatten()
         .collect()

@@ -109,7 +109,7 @@ impl std::fmt::Debug for Problem {
 }
 
 impl Problem {
-    pub(super) fn new(code: ProblemCode, field: &'static str, text: String) -> Self {
+    pub(in crate::use_cases) fn new(code: ProblemCode, field: &'static str, text: String) -> Self {
         Self { code, field: Some(field), text, details: None }
     }
 

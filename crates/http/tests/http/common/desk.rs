@@ -1,9 +1,10 @@
 //! One tenant's desk: a workspace, a channel of each kind, keys, and the server in front of them.
 
-use super::{Answer, Ask, Conversations, Parts, WordReader};
+use super::{Answer, Ask, Conversations, Parts, Provider, WordReader};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use overture_domain::entities::{
-    ApiKey, Channel, ChannelKind, ChannelSettings, ChannelState, KeyDigest, Message, OnUnclear, Scope, Transport,
+    ApiKey, Channel, ChannelKind, ChannelLimits, ChannelSettings, ChannelState, KeyDigest, Message, OnUnclear, Scope,
+    Transport,
 };
 use overture_domain::ids::{ChannelId, TenantId, Version, WorkspaceId};
 use overture_domain::ports::{
@@ -16,7 +17,7 @@ use overture_domain::use_cases::{
     ReceiveWebhook, RecordReceipt, RequestHasher,
 };
 use overture_domain::values::{DeliverWithin, Secret};
-use overture_http::{Application, HttpOptions, Serving, serve};
+use overture_http::{Application, ChannelManagement, HttpOptions, Serving, serve};
 use overture_testkit::{BEGINNING, MemoryStore, RecordingStarter, SequentialIds};
 use reqwest::{Method, RequestBuilder};
 use serde_json::{Value, json};
@@ -35,6 +36,7 @@ pub(crate) struct Desk {
     pub(crate) store: MemoryStore,
     pub(crate) conversations: Arc<Conversations>,
     pub(crate) parts: Arc<Parts>,
+    pub(crate) provider: Arc<Provider>,
     pub(crate) tenant: TenantId,
     pub(crate) workspace: WorkspaceId,
     pub(crate) email: ChannelId,
@@ -58,7 +60,8 @@ impl Desk {
         let (store, ids) = (MemoryStore::new(), SequentialIds::new());
         let conversations = Arc::new(Conversations::new(store.clone()));
         let parts = Arc::new(Parts::ready());
-        let serving = serve(&options, application(&store, &conversations, &parts)).unwrap();
+        let provider = Arc::new(Provider::working());
+        let serving = serve(&options, application(&store, &conversations, &parts, &provider)).unwrap();
         let tenant = ids.tenant_id();
         let workspace = ids.workspace_id();
         let mut desk = Self {
@@ -66,6 +69,7 @@ impl Desk {
             store,
             conversations,
             parts,
+            provider,
             tenant,
             workspace,
             email: ids.channel_id(),
@@ -124,6 +128,8 @@ impl Desk {
             transport: Transport::Sandbox,
             state: ChannelState::Active,
             enabled: true,
+            paused_at: None,
+            limits: ChannelLimits::default(),
             on_unclear: OnUnclear::default_for(kind),
             fault: None,
             message_id_domain: (kind == ChannelKind::Email).then(|| "mail.acme.example".into()),
@@ -248,7 +254,12 @@ pub(crate) fn seed_body(workspace: WorkspaceId, channel: ChannelId) -> Value {
     })
 }
 
-fn application(store: &MemoryStore, conversations: &Arc<Conversations>, parts: &Arc<Parts>) -> Application {
+fn application(
+    store: &MemoryStore,
+    conversations: &Arc<Conversations>,
+    parts: &Arc<Parts>,
+    provider: &Arc<Provider>,
+) -> Application {
     let day = DeliverWithin::parse("P1D").unwrap();
     let store = Arc::new(store.clone());
     let clock = Arc::new(store.clock().clone());
@@ -273,6 +284,15 @@ fn application(store: &MemoryStore, conversations: &Arc<Conversations>, parts: &
         conversations: conversations.clone(),
         contacts: store.clone(),
         channels: store.clone(),
+        management: Arc::new(ChannelManagement::new(
+            store.clone(),
+            store.clone(),
+            provider.clone(),
+            provider.clone(),
+            clock.clone(),
+            Arc::new(SequentialIds::after(3_000_000)),
+        )),
+        public_url: Some("https://overture.example".into()),
         observatory: store,
         clock,
         ids: Arc::new(SequentialIds::after(1_000_000)),

@@ -2,7 +2,7 @@
 
 use super::super::*;
 use super::world::{
-    ANN_EMAIL, ANN_PHONE, BEN_PHONE, CHANNEL, WORKSPACE, World, contact, in_error, some, world, world_on,
+    ANN_EMAIL, ANN_PHONE, BEN_PHONE, CHANNEL, NOW, WORKSPACE, World, contact, in_error, some, world, world_on,
 };
 use crate::entities::ChannelState;
 use crate::values::PhoneNumber;
@@ -92,6 +92,15 @@ async fn a_channel_in_error_accepts_with_a_notice() {
     let (composed, opening) = world.opens().await;
     assert_eq!(composed.notices, [Notice::ChannelInError]);
     assert_eq!(opening.notices, [Notice::ChannelInError], "a replay gives the same");
+}
+
+#[tokio::test]
+async fn a_paused_channel_accepts_with_a_notice() {
+    let mut world = world();
+    world.channel().paused_at = Some(NOW);
+    let (composed, opening) = world.opens().await;
+    assert_eq!(composed.notices, [Notice::ChannelPaused]);
+    assert_eq!(opening.notices, [Notice::ChannelPaused], "a replay gives the same");
 }
 
 #[tokio::test]

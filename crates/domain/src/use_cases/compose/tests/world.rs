@@ -4,7 +4,8 @@
 use super::super::examine::Known;
 use super::super::*;
 use crate::entities::{
-    Address, AddressKind, Channel, ChannelFault, ChannelKind, ChannelState, Contact, OnUnclear, Transport, WINDOW,
+    Address, AddressKind, Channel, ChannelFault, ChannelKind, ChannelLimits, ChannelState, Contact, OnUnclear,
+    Transport, WINDOW,
 };
 use crate::ids::{ApiKeyId, ChannelId, ContactId, TenantId, Version, WorkspaceId};
 use crate::ports::{
@@ -90,6 +91,8 @@ fn channel(kind: ChannelKind) -> Channel {
         transport: Transport::Sandbox,
         state: ChannelState::Active,
         enabled: true,
+        paused_at: None,
+        limits: ChannelLimits::default(),
         on_unclear: OnUnclear::default_for(kind),
         fault: None,
         message_id_domain: (kind == ChannelKind::Email).then(|| "mail.example".into()),

@@ -1,0 +1,83 @@
+//! Verifying a mail channel: connecting, TLS and login, and nothing sent.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+mod support;
+
+use overture_channels::{EgressGuard, Senders, SendersOptions, SmtpOptions, SmtpSender};
+use overture_domain::entities::{ChannelConnection, ChannelKind, Transport};
+use overture_domain::ports::{ChannelVerifier, SettingValue, SettingsChecker, Verified, VerifyError, WrittenSettings};
+use serde_json::json;
+use support::{Act, MailServer, channel, sender};
+
+async fn verified(script: &[(&'static str, Act)]) -> (MailServer, Result<Verified, VerifyError>) {
+    let server = MailServer::start(script).await;
+    let channel = channel(&server, &json!({"username": "relay", "password": "hunter2"}));
+    let result = sender().verify(&channel).await;
+    (server, result)
+}
+
+#[tokio::test]
+async fn a_login_that_works_is_verified_without_sending() {
+    let (server, result) = verified(&[]).await;
+    assert_eq!(result, Ok(Verified::default()));
+    let verbs: Vec<_> = server.commands().iter().map(|line| line[..4].to_owned()).collect();
+    assert_eq!(verbs[..2], ["EHLO", "AUTH"]);
+    assert!(verbs[2..].iter().all(|verb| verb == "QUIT"), "{verbs:?}");
+}
+
+#[tokio::test]
+async fn each_failure_is_one_of_the_fixed_outcomes() {
+    for (script, outcome) in [
+        (("AUTH", Act::Say("535 5.7.8 no")), VerifyError::CredentialsRefused),
+        (("AUTH", Act::Say("454 4.7.0 later")), VerifyError::UnexpectedAnswer),
+        (("AUTH", Act::Cut), VerifyError::UnexpectedAnswer),
+        (("EHLO", Act::Say("554 go away")), VerifyError::UnexpectedAnswer),
+    ] {
+        assert_eq!(verified(&[script]).await.1, Err(outcome), "{script:?}");
+    }
+}
+
+#[tokio::test]
+async fn nobody_there_and_an_address_that_may_not_be_reached_are_told_apart() {
+    let server = MailServer::start(&[]).await;
+    let reachable = channel(&server, &json!({}));
+    let guarded = SmtpSender::new(SmtpOptions::new(EgressGuard::new(false)));
+    assert_eq!(guarded.verify(&reachable).await, Err(VerifyError::AddressRefused));
+    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let nobody = channel(&server, &json!({ "port": free }));
+    assert_eq!(sender().verify(&nobody).await, Err(VerifyError::Unreachable));
+}
+
+fn senders() -> Senders {
+    Senders::new(SendersOptions { allow_private: true, ..SendersOptions::default() })
+}
+
+#[tokio::test]
+async fn the_transport_decides_who_verifies_and_a_sandbox_has_nothing_to_verify() {
+    let server = MailServer::start(&[("AUTH", Act::Say("535 no"))]).await;
+    let smtp = channel(&server, &json!({"username": "relay", "password": "hunter2"}));
+    assert_eq!(senders().verify(&smtp).await, Err(VerifyError::CredentialsRefused));
+    let sandbox = ChannelConnection { transport: Transport::Sandbox, ..smtp };
+    assert_eq!(senders().verify(&sandbox).await, Ok(Verified::default()));
+}
+
+#[test]
+fn written_settings_are_checked_by_their_transport_and_never_read_the_environment() {
+    let written = |members: &[(&str, SettingValue)]| -> WrittenSettings {
+        members.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect()
+    };
+    let text = |text: &str| SettingValue::Text(text.to_owned());
+    let whole =
+        [("host", text("mail.example.com")), ("port", SettingValue::Number(25)), ("from", text("a@example.com"))];
+    let checked = senders().check(ChannelKind::Email, Transport::Smtp, &written(&whole)).unwrap();
+    assert_eq!(checked.settings.public["port"], "25");
+    let flaw = senders().check(ChannelKind::Email, Transport::Smtp, &written(&[("hots", text("x"))])).unwrap_err();
+    assert_eq!((flaw.field.as_str(), flaw.flaw.remedy.as_str()), ("hots", "Did you mean host?"));
+    let flaw = senders().check(ChannelKind::Sms, Transport::Smtp, &written(&whole)).unwrap_err();
+    assert_eq!(flaw.field, "transport");
+    for transport in Transport::ALL {
+        let identity = senders().identity(*transport);
+        assert_eq!(identity.is_empty(), *transport == Transport::Sandbox, "{transport}");
+    }
+}

@@ -1,0 +1,147 @@
+//! Changing and pausing a channel.
+
+use super::*;
+use crate::ports::ChannelRevision;
+
+fn changing(registry: MockChannelRegistry) -> ChangeChannel {
+    ChangeChannel::new(Arc::new(registry), Arc::new(repo()), Arc::new(checker()))
+}
+
+fn config(members: &[(&str, Option<&str>)]) -> ChannelPatch {
+    let member = |(name, value): &(&str, Option<&str>)| ((*name).to_owned(), value.map(text));
+    ChannelPatch { config: Some(members.iter().map(member).collect()), ..ChannelPatch::default() }
+}
+
+/// A register that must be given this revision.
+fn expects(wanted: impl Fn(&ChannelRevision) -> bool + Send + 'static) -> MockChannelRegistry {
+    let mut registry = register(&channel(ChannelState::Active));
+    registry.expect_revise().withf(wanted).times(1).returning(|_| Ok(true));
+    registry
+}
+
+#[tokio::test]
+async fn what_is_not_mentioned_stays() {
+    let registry = expects(|revision| {
+        revision.enabled == Some(false)
+            && revision.name.is_none()
+            && revision.settings.is_none()
+            && revision.limits.is_none()
+            && revision.expected == Version(7)
+    });
+    let patch = ChannelPatch { enabled: Some(false), ..ChannelPatch::default() };
+    changing(registry).execute(&EVERYTHING, CHANNEL, &patch).await.unwrap();
+}
+
+#[tokio::test]
+async fn nothing_asked_for_writes_nothing() {
+    let registry = register(&channel(ChannelState::Active));
+    assert!(changing(registry).execute(&EVERYTHING, CHANNEL, &ChannelPatch::default()).await.is_ok());
+}
+
+#[tokio::test]
+async fn a_channel_of_another_workspace_does_not_exist() {
+    let registry = register(&channel(ChannelState::Active));
+    let patch = ChannelPatch { enabled: Some(false), ..ChannelPatch::default() };
+    let answer = changing(registry).execute(&bound_elsewhere(), CHANNEL, &patch).await;
+    assert!(matches!(answer, Err(ManageChannelError::NotFound)), "{answer:?}");
+    let pausing = PauseChannel::new(Arc::new(register(&channel(ChannelState::Active))));
+    let answer = pausing.execute(&bound_elsewhere(), CHANNEL, true).await;
+    assert!(matches!(answer, Err(ManageChannelError::NotFound)), "{answer:?}");
+}
+
+#[tokio::test]
+async fn a_setting_replaces_the_one_of_its_name_and_the_others_stay_secrets_too() {
+    let registry = expects(|revision| {
+        let Some((settings, domain)) = &revision.settings else { return false };
+        settings.public["from"] == "b@example.com"
+            && settings.public["host"] == "mail.example.com"
+            && settings.secrets["password"].expose() == "hunter2"
+            && domain.as_deref() == Some("example.com")
+    });
+    changing(registry).execute(&EVERYTHING, CHANNEL, &config(&[("from", Some("b@example.com"))])).await.unwrap();
+}
+
+#[tokio::test]
+async fn null_removes_a_setting() {
+    let registry = expects(|revision| {
+        revision.settings.as_ref().is_some_and(|(settings, _)| !settings.public.contains_key("from"))
+    });
+    changing(registry).execute(&EVERYTHING, CHANNEL, &config(&[("from", None)])).await.unwrap();
+}
+
+#[tokio::test]
+async fn where_secrets_go_or_whose_they_are_changes_only_with_all_secrets_entered_again() {
+    for changed in ["host", "username"] {
+        let registry = register(&channel(ChannelState::Active));
+        let answer = changing(registry).execute(&EVERYTHING, CHANNEL, &config(&[(changed, Some("evil"))])).await;
+        assert!(
+            matches!(&answer, Err(ManageChannelError::SecretsRequired(fields)) if fields == &["password"]),
+            "{answer:?}"
+        );
+        let registry = expects(|revision| {
+            revision.settings.as_ref().is_some_and(|(settings, _)| settings.secrets["password"].expose() == "new")
+        });
+        let whole = config(&[(changed, Some("other")), ("password", Some("new"))]);
+        changing(registry).execute(&EVERYTHING, CHANNEL, &whole).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn writing_the_same_host_again_asks_for_no_secret() {
+    let registry = expects(|revision| revision.settings.is_some());
+    changing(registry).execute(&EVERYTHING, CHANNEL, &config(&[("host", Some("mail.example.com"))])).await.unwrap();
+}
+
+#[tokio::test]
+async fn limits_are_set_and_cleared_one_by_one() {
+    let registry = expects(|revision| {
+        revision.limits.as_ref().is_some_and(|limits| {
+            let countries = limits.allowed_countries.iter().flatten().map(crate::values::Country::as_str);
+            limits.max_per_day.is_none() && limits.max_per_contact_per_hour == Some(3) && countries.eq(["AT", "DE"])
+        })
+    });
+    let patch = ChannelPatch {
+        max_per_day: Some(None),
+        max_per_contact_per_hour: Some(Some(3)),
+        allowed_countries: Some(Some(vec!["de".into(), "AT".into()])),
+        ..ChannelPatch::default()
+    };
+    changing(registry).execute(&EVERYTHING, CHANNEL, &patch).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_limit_of_none_a_country_of_nobody_and_no_name_are_refused() {
+    let none = ChannelPatch::default;
+    for (patch, rule, field) in [
+        (ChannelPatch { max_per_day: Some(Some(0)), ..none() }, ChannelRule::Limit, "maxPerDay"),
+        (
+            ChannelPatch { max_per_contact_per_hour: Some(Some(-1)), ..none() },
+            ChannelRule::Limit,
+            "maxPerContactPerHour",
+        ),
+        (
+            ChannelPatch { allowed_countries: Some(Some(vec!["Germany".into()])), ..none() },
+            ChannelRule::Countries,
+            "allowedCountries",
+        ),
+        (ChannelPatch { allowed_countries: Some(Some(vec![])), ..none() }, ChannelRule::Countries, "allowedCountries"),
+        (ChannelPatch { display_name: Some(None), ..none() }, ChannelRule::DisplayName, "displayName"),
+    ] {
+        let registry = register(&channel(ChannelState::Active));
+        let answer = changing(registry).execute(&EVERYTHING, CHANNEL, &patch).await;
+        assert_eq!(refusal(answer), (rule, field.to_owned()));
+    }
+}
+
+#[tokio::test]
+async fn whoever_loses_a_race_decides_again_and_gives_up_in_the_end() {
+    let patch = ChannelPatch { enabled: Some(false), ..ChannelPatch::default() };
+    let mut registry = register(&channel(ChannelState::Active));
+    registry.expect_revise().times(1).returning(|_| Ok(false));
+    registry.expect_revise().times(1).returning(|_| Ok(true));
+    assert!(changing(registry).execute(&EVERYTHING, CHANNEL, &patch).await.is_ok());
+    let mut registry = register(&channel(ChannelState::Active));
+    registry.expect_revise().times(5).returning(|_| Ok(false));
+    let answer = changing(registry).execute(&EVERYTHING, CHANNEL, &patch).await;
+    assert!(matches!(answer, Err(ManageChannelError::Contended)), "{answer:?}");
+}

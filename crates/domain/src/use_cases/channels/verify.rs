@@ -1,0 +1,46 @@
+//! Finds out whether a channel's settings work.
+
+use super::{DECISIONS, ManageChannelError, Reach};
+use crate::ids::ChannelId;
+use crate::ports::{ChannelRegistry, ChannelRepo, ChannelVerifier};
+use std::sync::Arc;
+
+/// Finds out whether a channel's settings work, without sending. If they do, the channel is `active` and its approved
+/// templates are known; if not, nothing changes: what deliveries found out stands.
+pub struct VerifyChannel {
+    registry: Arc<dyn ChannelRegistry>,
+    channels: Arc<dyn ChannelRepo>,
+    verifier: Arc<dyn ChannelVerifier>,
+}
+
+impl VerifyChannel {
+    /// From the ports it needs.
+    pub fn new(
+        registry: Arc<dyn ChannelRegistry>,
+        channels: Arc<dyn ChannelRepo>,
+        verifier: Arc<dyn ChannelVerifier>,
+    ) -> Self {
+        Self { registry, channels, verifier }
+    }
+
+    /// Verifies it. Settings that change meanwhile are verified as they are then.
+    ///
+    /// # Errors
+    /// `NotFound`, `Verification` with the outcome, `Contended`, and any `StoreError`.
+    pub async fn execute(&self, reach: &Reach, id: ChannelId) -> Result<(), ManageChannelError> {
+        let channel = reach.channel(&*self.registry, id).await?.channel;
+        for _ in 0..DECISIONS {
+            let connection = self.channels.connection(id).await?.ok_or(ManageChannelError::NotFound)?;
+            let verified = self.verifier.verify(&connection).await.map_err(|error| {
+                tracing::info!(channel_id = %id, outcome = error.as_str(), "a channel was verified");
+                ManageChannelError::Verification(error)
+            })?;
+            let (tenant, version) = (channel.tenant_id, connection.version);
+            if self.registry.keep_verified(tenant, id, version, &verified.templates).await? {
+                tracing::info!(channel_id = %id, outcome = "ok", "a channel was verified");
+                return Ok(());
+            }
+        }
+        Err(ManageChannelError::Contended)
+    }
+}

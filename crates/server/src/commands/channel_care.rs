@@ -1,0 +1,129 @@
+//! `overture channel verify|pause|resume|templates|reseal`: the same as over HTTP, without a server.
+
+use super::{Context, readable};
+use crate::cli::WhichChannel;
+use crate::failure::Failure;
+use crate::hints::hint;
+use crate::printer::{Answer, table};
+use crate::wiring::Ports;
+use overture_database::Database;
+use overture_domain::entities::Channel;
+use overture_domain::ids::ChannelId;
+use overture_domain::ports::{ApprovedTemplate, ChannelRegistry, VerifyError};
+use overture_domain::use_cases::{ListTemplates, ManageChannelError, PauseChannel, Reach, VerifyChannel};
+use overture_domain::values::TemplateName;
+use serde_json::{Value, json};
+use std::sync::Arc;
+
+/// Tries a channel's settings; if they work, it is active.
+pub(super) async fn verify(context: &Context, which: WhichChannel) -> Result<Answer, Failure> {
+    let database = context.open().await?;
+    let (reach, channel) = find(&database, which).await?;
+    verified(context, &database, reach, channel.id).await?;
+    let json = json!({ "channelId": channel.id.to_string(), "outcome": "ok" });
+    Ok(Answer::new(json, format!("{} works and is active.", channel.id)))
+}
+
+/// The same for a channel that was just made.
+pub(super) async fn verified(
+    context: &Context,
+    database: &Database,
+    reach: Reach,
+    id: ChannelId,
+) -> Result<(), Failure> {
+    let ports = Ports::of(database, &context.settings);
+    let verify = VerifyChannel::new(ports.registry, ports.channels, ports.verifier);
+    verify.execute(&reach, id).await.map_err(|error| told(error, id))
+}
+
+/// Holds a channel's messages back, or lets them go.
+pub(super) async fn set_paused(context: &Context, which: WhichChannel, paused: bool) -> Result<Answer, Failure> {
+    let database = context.open().await?;
+    let (reach, Channel { id, .. }) = find(&database, which).await?;
+    let pause = PauseChannel::new(Arc::new(database));
+    pause.execute(&reach, id, paused).await.map_err(|error| told(error, id))?;
+    let text = if paused { "is paused: its messages wait, and their time stands still" } else { "goes on" };
+    Ok(Answer::new(json!({ "channelId": id.to_string(), "paused": paused }), format!("{id} {text}.")))
+}
+
+/// Lists a channel's approved templates.
+pub(super) async fn templates(context: &Context, which: WhichChannel) -> Result<Answer, Failure> {
+    let database = context.open().await?;
+    let (reach, Channel { id, .. }) = find(&database, which).await?;
+    let ports = Ports::of(&database, &context.settings);
+    let list = ListTemplates::new(ports.registry, ports.channels, ports.verifier);
+    let templates = list.execute(&reach, id).await.map_err(|error| told(error, id))?;
+    let items: Vec<_> = templates.iter().map(item).collect();
+    let rows: Vec<_> = templates.iter().map(row).collect();
+    Ok(Answer::new(json!({ "items": items }), table(["TEMPLATE", "LANGUAGE", "TITLE", "VARIABLES", "BODY"], &rows)))
+}
+
+/// Seals every secret with the newest key.
+pub(super) async fn reseal(context: &Context) -> Result<Answer, Failure> {
+    let done = context.open().await?.reseal_secrets().await?;
+    let json = json!({ "resealed": done.resealed, "current": done.current, "unreadable": done.unreadable });
+    if done.unreadable > 0 {
+        let text = format!(
+            "{} secrets were sealed with a key that is neither secrets.key nor among secrets.old_keys",
+            done.unreadable
+        );
+        let remedy = "Add that key to OVERTURE__SECRETS__OLD_KEYS, or enter those secrets again.";
+        return Err(Failure::new(text).remedy(remedy).told_as(json));
+    }
+    let text = format!(
+        "{} secrets were sealed anew, {} were sealed with the newest key already. secrets.old_keys is no longer needed.",
+        done.resealed, done.current
+    );
+    Ok(Answer::new(json, text))
+}
+
+/// The channel, and whose it is.
+pub(super) async fn find(database: &Database, which: WhichChannel) -> Result<(Reach, Channel), Failure> {
+    let WhichChannel { id, of } = which;
+    for tenant_id in readable(database, of).await? {
+        if let Some(found) = database.details(tenant_id, id).await? {
+            return Ok((Reach { tenant_id, workspace_id: None }, found.channel));
+        }
+    }
+    Err(nothing(id))
+}
+
+/// There is no such channel.
+pub(super) fn nothing(id: ChannelId) -> Failure {
+    Failure::new(format!("There is no channel {id}")).remedy(format!("{} shows those there are.", hint("channel list")))
+}
+
+fn told(error: ManageChannelError, id: ChannelId) -> Failure {
+    match error {
+        ManageChannelError::NotFound => nothing(id),
+        ManageChannelError::Verification(error) => does_not_work(id, error),
+        ManageChannelError::Store(error) => error.into(),
+        other => Failure::new(format!("It was not done: {other}")).remedy("Try again."),
+    }
+}
+
+fn does_not_work(id: ChannelId, error: VerifyError) -> Failure {
+    Failure::new(format!("The settings of {id} do not work: {error}"))
+        .remedy(error.remedy())
+        .told_as(json!({ "channelId": id.to_string(), "outcome": error.as_str(), "remedy": error.remedy() }))
+}
+
+fn item(found: &ApprovedTemplate) -> Value {
+    let mut item = match &found.template {
+        TemplateName::Named { name, language } => json!({ "name": name, "language": language }),
+        TemplateName::ContentSid(sid) => json!({ "contentSid": sid }),
+    };
+    item["title"] = json!(found.title);
+    item["body"] = json!(found.body);
+    item["variables"] = json!(found.variables);
+    item
+}
+
+fn row(found: &ApprovedTemplate) -> [String; 5] {
+    let (name, language) = match &found.template {
+        TemplateName::Named { name, language } => (name.clone(), language.clone()),
+        TemplateName::ContentSid(sid) => (sid.clone(), String::new()),
+    };
+    let body: String = found.body.chars().take(60).map(|c| if c.is_control() { ' ' } else { c }).collect();
+    [name, language, found.title.clone(), found.variables.join(","), body]
+}

@@ -1,0 +1,133 @@
+//! `overture channel test`: one message through a channel of this installation, and what becomes of it, line by line.
+//!
+//! It is composed and delivered by this process, whether a server runs or not; the fence lets only one of them send.
+
+use super::Context;
+use super::channel_care::find;
+use super::life::Life;
+use super::try_out::{DELIVER_WITHIN, Outcome, not_sent, watch};
+use crate::cli::TestArgs;
+use crate::failure::Failure;
+use crate::printer::Answer;
+use crate::store;
+use crate::wiring::Ports;
+use async_trait::async_trait;
+use overture_domain::entities::{Caller, Channel, ChannelKind, MessageStatus, Scope};
+use overture_domain::ids::ConversationId;
+use overture_domain::ports::{NewIds, StartError, StartOrder, Started, WorkflowStarter};
+use overture_domain::use_cases::{
+    AgentFields, ComposeCommand, ComposeError, ComposeOutbound, ComposePorts, Made, Next, RequestHasher,
+    RunConversation,
+};
+use serde_json::json;
+use std::convert::Infallible;
+use std::sync::Arc;
+
+/// This process runs the conversation itself.
+struct Here;
+
+#[async_trait]
+impl WorkflowStarter for Here {
+    async fn start(&self, _: &StartOrder) -> Result<Started, StartError> {
+        Ok(Started::InMemory)
+    }
+}
+
+/// Composes and delivers one message.
+pub(super) async fn run(context: &Context, arguments: &TestArgs) -> Result<Answer, Failure> {
+    let store = store::open(&context.settings).await?;
+    let (_, channel) = find(&store.database, arguments.which).await?;
+    let ports = Ports::of(&store.database, &context.settings);
+    let mut life = Life::begin(context.printer);
+    let hasher = RequestHasher::new(&store.secret_key.for_request_hashes());
+    let (conversation, made) = compose(context, &ports, hasher, &channel, &arguments.to).await?;
+    life.tell("the conversation is on disk, its message is queued".into());
+    let watched = watch(&*ports.conversations, channel.tenant_id, made.message_id, &mut life);
+    let found = tokio::select! {
+        found = watched => found?,
+        failed = deliver(&ports, conversation) => match failed? {},
+    };
+    answer(&channel, Outcome { found, events: life.events })
+}
+
+async fn compose(
+    context: &Context,
+    ports: &Ports,
+    hasher: RequestHasher,
+    channel: &Channel,
+    to: &str,
+) -> Result<(ConversationId, Made), Failure> {
+    let compose = ComposePorts {
+        contacts: Arc::clone(&ports.contacts),
+        channels: Arc::clone(&ports.channels),
+        inbound: Arc::clone(&ports.inbound),
+        conversations: Arc::clone(&ports.conversations),
+        starter: Arc::new(Here),
+        clock: Arc::clone(&ports.clock),
+        ids: Arc::clone(&ports.ids),
+    };
+    let name = Some("overture channel test".to_owned());
+    let email = channel.kind == ChannelKind::Email;
+    let command = ComposeCommand {
+        workspace_id: Some(channel.workspace_id.to_string()),
+        channel_id: Some(channel.id.to_string()),
+        contact_email: email.then(|| to.to_owned()),
+        contact_phone: (!email).then(|| to.to_owned()),
+        subject: email.then(|| "Overture says hello".to_owned()),
+        content: Some("This message was sent with `overture channel test`. If you read it, the channel works.".into()),
+        deliver_within: Some(DELIVER_WITHIN.into()),
+        agent: Some(AgentFields { id: name.clone(), name }),
+        ..ComposeCommand::default()
+    };
+    // Whoever can open the database may write to it; the author is the agent, so that no key needs to exist.
+    let caller = Caller {
+        tenant_id: channel.tenant_id,
+        key_id: ports.ids.api_key_id(),
+        scopes: Scope::ALL.to_vec(),
+        workspace_id: None,
+    };
+    let composed = ComposeOutbound::new(compose, hasher, context.settings.compose).execute(&caller, command).await;
+    let composed = composed.map_err(|error| match error {
+        ComposeError::Refused(problem) => Failure::new(problem.text),
+        ComposeError::Store(error) => error.into(),
+        other => Failure::new(format!("Nothing was composed: {other}")),
+    })?;
+    let made = composed.made.ok_or_else(|| Failure::new("The conversation was there already"))?;
+    Ok((composed.conversation_id, made))
+}
+
+/// Runs the conversation as an engine would, for as long as somebody watches.
+async fn deliver(ports: &Ports, conversation: ConversationId) -> Result<Infallible, Failure> {
+    let run = RunConversation::new(
+        Arc::clone(&ports.deliveries),
+        Arc::clone(&ports.channels),
+        Arc::clone(&ports.sender),
+        Arc::clone(&ports.receipts),
+        Arc::clone(&ports.clock),
+    );
+    loop {
+        let next = run.execute(conversation).await.map_err(anyhow::Error::from)?;
+        match next {
+            Next::Rest(rest) => ports.clock.sleep(rest).await,
+            Next::Done => std::future::pending().await,
+        }
+    }
+}
+
+fn answer(channel: &Channel, outcome: Outcome) -> Result<Answer, Failure> {
+    let Outcome { found, events } = outcome;
+    let message = &found.message;
+    let json = json!({
+        "channelId": channel.id.to_string(),
+        "status": message.status.as_str(),
+        "messageId": message.id.to_string(),
+        "providerMessageId": message.provider_message_id,
+        "error": message.error.as_ref().map(|error| json!({ "code": error.code, "text": error.text })),
+        "events": events.iter().map(|event| json!({ "seconds": event.seconds, "text": event.text })).collect::<Vec<_>>(),
+    });
+    if !matches!(message.status, MessageStatus::Sent | MessageStatus::Delivered | MessageStatus::Read) {
+        return Err(not_sent(&found, None, json));
+    }
+    let id = message.provider_message_id.as_deref().unwrap_or_default();
+    Ok(Answer::new(json, format!("{} took it{}{id}.", channel.transport, if id.is_empty() { "" } else { " as " })))
+}

@@ -6,6 +6,7 @@ pub mod canaries;
 pub mod carrier;
 pub mod client;
 pub mod conditions;
+pub mod echoes;
 pub mod faults;
 pub mod forgeries;
 pub mod installation;

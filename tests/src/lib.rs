@@ -14,6 +14,7 @@ pub mod line;
 pub mod load;
 pub mod mail_server;
 pub mod measurements;
+pub mod moments;
 pub mod ordeal;
 pub mod places;
 pub mod postgres;

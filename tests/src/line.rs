@@ -14,7 +14,6 @@ use crate::twilio;
 use crate::whatsapp;
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
-use std::process::Command;
 
 /// The installation, its channel, and the provider.
 pub struct Line {
@@ -70,8 +69,7 @@ impl Line {
         installation.ask(&["migrate"])?;
         let demo = installation.init()?;
         let server = installation.serve().await?;
-        let mut worker = installation.launch(installation.command(&["worker", "--json"])?)?;
-        announced(&mut worker).await?;
+        let worker = started_worker(&installation, &[]).await?;
         Self::through(carrier, provider, installation, demo, server, Some((temporal, worker)))
     }
 
@@ -89,14 +87,24 @@ impl Line {
         Ok(Self { carrier, provider, installation, demo, channel, server, client, http, engine })
     }
 
-    /// Starts `serve` with further variables, in place of a process that is gone.
+    /// The process that delivers.
+    pub fn deliverer(&mut self) -> &mut Process {
+        match &mut self.engine {
+            Some((_, worker)) => worker,
+            None => &mut self.server.process,
+        }
+    }
+
+    /// Starts a process that delivers, with further variables, in place of one that is gone.
     ///
     /// # Errors
     /// It does not start.
-    pub async fn serve_again(&mut self, environment: &[(&str, &str)]) -> Result<()> {
-        let mut command: Command = self.installation.command(&["serve", "--json"])?;
-        command.envs(environment.iter().copied());
-        self.server = self.installation.serve_by(command).await?;
+    pub async fn deliver_again(&mut self, environment: &[(&str, &str)]) -> Result<()> {
+        if let Some((_, worker)) = &mut self.engine {
+            *worker = started_worker(&self.installation, environment).await?;
+            return Ok(());
+        }
+        self.server = self.installation.serve_with(environment).await?;
         self.client = self.server.client(&self.demo)?;
         Ok(())
     }
@@ -263,6 +271,14 @@ impl Line {
         let body = response.bytes().await?;
         Ok(Answer { status, headers, body: serde_json::from_slice(&body).unwrap_or_default() })
     }
+}
+
+async fn started_worker(installation: &Installation, environment: &[(&str, &str)]) -> Result<Process> {
+    let mut command = installation.command(&["worker", "--json"])?;
+    command.envs(environment.iter().copied());
+    let mut worker = installation.launch(command)?;
+    announced(&mut worker).await?;
+    Ok(worker)
 }
 
 /// An installation that takes this server for all providers.

@@ -254,18 +254,18 @@ pub async fn killed_between_send_and_record(line: &mut Line) -> Result<()> {
     let mut conversations = Vec::new();
     for number in [asked, told] {
         if conversations.is_empty() {
-            line.server.process.stop(SOON).await?;
+            line.deliverer().stop(SOON).await?;
         }
-        line.serve_again(&[("OVERTURE_CRASH_AT", "after_send")]).await?;
+        line.deliver_again(&[("OVERTURE_CRASH_AT", "after_send")]).await?;
         line.provider.rule(number, Act::Hold, None);
         conversations.push(line.compose(number, "Once at most").await?);
         line.one_sent_to(number).await?;
         line.provider.release();
-        let status = line.server.process.end(SOON).await?;
+        let status = line.deliverer().end(SOON).await?;
         ensure!(status.signal() == Some(SIGKILL), "it ended otherwise: {status}");
     }
     line.provider.no_rules();
-    line.serve_again(&[]).await?;
+    line.deliver_again(&[]).await?;
 
     let sent = line.one_sent_to(told).await?;
     line.receipt(&sent, "delivered", None).await?;

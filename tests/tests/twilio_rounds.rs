@@ -4,9 +4,10 @@ use anyhow::{Context, Result, ensure};
 use overture_tests::carrier::{Carrier, News, PUBLIC_URL, Sent};
 use overture_tests::line::Line;
 use overture_tests::twilio;
-use overture_tests::{forgeries, rounds};
+use overture_tests::{forgeries, moments, rounds};
 use serde_json::json;
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 /// The form is what Twilio's page says, and no more.
 fn is_the_form(line: &Line, sent: &Sent, before: &str) -> Result<()> {
@@ -177,4 +178,31 @@ async fn whoever_writes_an_sms_first_has_a_conversation() -> Result<()> {
     ensure!(messages[0]["content"] == "Are you there?", "{messages:?}");
     ensure!(line.conversation(conversation).await?["contactPhone"] == "+4915112345678");
     Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn receipts_of_twilio_at_odd_moments_count_once_they_can_be_told() -> Result<()> {
+    let line = Line::open(Carrier::TwilioSms).await?;
+    moments::receipts_at_odd_moments(&line).await?;
+    moments::an_answer_before_the_receipt(&line).await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn calls_of_twilio_all_at_once_leave_what_they_would_leave_one_by_one() -> Result<()> {
+    let line = Arc::new(Line::open(Carrier::TwilioSms).await?);
+    moments::receipts_that_race_the_answer(&line).await?;
+    moments::messages_of_a_stranger_all_at_once(&line).await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn calls_of_twilio_all_at_once_do_so_on_postgres_and_temporal_too() -> Result<()> {
+    let line = Arc::new(Line::open_in_production(Carrier::TwilioSms, &[]).await?);
+    moments::receipts_that_race_the_answer(&line).await?;
+    moments::messages_of_a_stranger_all_at_once(&line).await
+}
+
+#[cfg(debug_assertions)]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_sms_whose_worker_died_between_send_and_record_is_not_sent_again_on_postgres_and_temporal() -> Result<()> {
+    rounds::killed_between_send_and_record(&mut Line::open_in_production(Carrier::TwilioSms, &[]).await?).await
 }

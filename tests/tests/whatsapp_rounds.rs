@@ -3,8 +3,9 @@
 use anyhow::{Result, ensure};
 use overture_tests::carrier::{Carrier, News, Sent, signed_for_whatsapp};
 use overture_tests::line::Line;
-use overture_tests::{forgeries, rounds, whatsapp};
+use overture_tests::{forgeries, moments, rounds, whatsapp};
 use serde_json::{Value, json};
+use std::sync::Arc;
 
 /// The body is what Meta's page says, and no more.
 fn is_the_body(sent: &Sent) -> Result<()> {
@@ -162,4 +163,25 @@ async fn meta_sets_the_webhook_up_with_the_verify_token_alone_and_a_contact_is_k
     let messages = line.messages(&conversation).await?;
     ensure!(messages.iter().any(|message| message["content"] == "Oi!"), "{messages:?}");
     Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn receipts_of_meta_at_odd_moments_count_once_they_can_be_told() -> Result<()> {
+    let line = Line::open(Carrier::Cloud).await?;
+    moments::receipts_at_odd_moments(&line).await?;
+    moments::an_answer_before_the_receipt(&line).await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn calls_of_meta_all_at_once_leave_what_they_would_leave_one_by_one() -> Result<()> {
+    let line = Arc::new(Line::open(Carrier::Cloud).await?);
+    moments::receipts_that_race_the_answer(&line).await?;
+    moments::messages_of_a_stranger_all_at_once(&line).await
+}
+
+#[cfg(debug_assertions)]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_whatsapp_message_whose_worker_died_between_send_and_record_is_not_sent_again_on_postgres_and_temporal()
+-> Result<()> {
+    rounds::killed_between_send_and_record(&mut Line::open_in_production(Carrier::Cloud, &[]).await?).await
 }

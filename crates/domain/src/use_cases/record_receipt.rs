@@ -94,6 +94,7 @@ mod tests {
             attention: None,
             message_id: MessageId::from_uuid(Uuid::from_u128(2)),
             status,
+            answered: false,
             attempts: vec![AttemptStanding { number: 1, outcome, provider_message_id, reached: None }],
         }
     }

@@ -9,7 +9,7 @@ use overture_domain::ports::{ContactChoice, Kept, NewIds, PlacedMessage, Placeme
 use overture_domain::values::PhoneNumber;
 use std::time::Duration;
 
-fn phone_of(address: &Address) -> PhoneNumber {
+pub(super) fn phone_of(address: &Address) -> PhoneNumber {
     PhoneNumber::from_stored(address.canonical())
 }
 
@@ -61,7 +61,7 @@ impl Stage {
     }
 
     /// Places a message on what is there, and keeps it.
-    async fn write(&self, place: Place, from: &PhoneNumber, id: &str) -> Result<Kept, SaveError> {
+    pub(super) async fn write(&self, place: Place, from: &PhoneNumber, id: &str) -> Result<Kept, SaveError> {
         let thread = self.thread(place, from).await;
         self.ports.inbound.keep_message(self.placed(place, from, &thread, id)).await
     }

@@ -113,6 +113,39 @@ pub async fn receipts_that_race_the_answer(line: &Arc<Line>) -> Result<()> {
     Ok(())
 }
 
+/// A contact writes many messages, all at once, as whoever forwards a series of pictures does, while a message to it is
+/// under way. None is dropped, for Twilio does not repeat a call that was answered; and what the provider said is kept.
+///
+/// # Errors
+/// Whatever does not hold, in words.
+pub async fn a_burst_of_one_contact(line: &Arc<Line>) -> Result<()> {
+    const NUMBER: &str = "+4915112350007";
+    line.provider.rule(NUMBER, Act::Hold, None);
+    let conversation = line.compose(NUMBER, "Send all you have").await?;
+    line.one_sent_to(NUMBER).await?;
+    let mut calls = JoinSet::new();
+    for n in 0..2 * RACERS {
+        let caller = Arc::clone(line);
+        calls.spawn(async move {
+            let id = format!("{}picture{n}", caller.carrier.prefix());
+            let answer = caller.tell(&News::Text(&id, NUMBER, &format!("Picture {n}"))).await?;
+            ensure!(answer.status == 200, "{answer:?}");
+            Ok(())
+        });
+        if n == RACERS / 2 {
+            line.provider.release();
+        }
+    }
+    while let Some(call) = calls.join_next().await {
+        call??;
+    }
+    let message = line.message(&conversation, |message| message["status"] != "sending").await?;
+    ensure!(message["status"] == "sent" && message["attempts"] == 1, "{message}");
+    let messages = line.messages(&conversation).await?;
+    ensure!(messages.len() == 2 * RACERS + 1, "{} messages", messages.len());
+    Ok(())
+}
+
 /// A stranger writes several messages, and each call comes several times, all at once.
 ///
 /// # Errors

@@ -191,14 +191,16 @@ async fn receipts_of_twilio_at_odd_moments_count_once_they_can_be_told() -> Resu
 async fn calls_of_twilio_all_at_once_leave_what_they_would_leave_one_by_one() -> Result<()> {
     let line = Arc::new(Line::open(Carrier::TwilioSms).await?);
     moments::receipts_that_race_the_answer(&line).await?;
-    moments::messages_of_a_stranger_all_at_once(&line).await
+    moments::messages_of_a_stranger_all_at_once(&line).await?;
+    moments::a_burst_of_one_contact(&line).await
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn calls_of_twilio_all_at_once_do_so_on_postgres_and_temporal_too() -> Result<()> {
     let line = Arc::new(Line::open_in_production(Carrier::TwilioSms, &[]).await?);
     moments::receipts_that_race_the_answer(&line).await?;
-    moments::messages_of_a_stranger_all_at_once(&line).await
+    moments::messages_of_a_stranger_all_at_once(&line).await?;
+    moments::a_burst_of_one_contact(&line).await
 }
 
 #[cfg(debug_assertions)]

@@ -176,7 +176,8 @@ async fn receipts_of_meta_at_odd_moments_count_once_they_can_be_told() -> Result
 async fn calls_of_meta_all_at_once_leave_what_they_would_leave_one_by_one() -> Result<()> {
     let line = Arc::new(Line::open(Carrier::Cloud).await?);
     moments::receipts_that_race_the_answer(&line).await?;
-    moments::messages_of_a_stranger_all_at_once(&line).await
+    moments::messages_of_a_stranger_all_at_once(&line).await?;
+    moments::a_burst_of_one_contact(&line).await
 }
 
 #[cfg(debug_assertions)]

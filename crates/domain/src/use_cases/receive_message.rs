@@ -2,6 +2,7 @@
 
 use super::RecordError;
 use super::compose::preview;
+use super::record_receipt::DECISIONS;
 use crate::entities::{Address, ConversationStatus};
 use crate::ids::ChannelId;
 use crate::ports::{
@@ -10,9 +11,6 @@ use crate::ports::{
 };
 use crate::values::{Content, DisplayName, PhoneNumber};
 use std::sync::Arc;
-
-/// How often a place that was lost is looked for again.
-const DECISIONS: u32 = 5;
 
 /// Receives what a contact writes: kept once in the conversation of the latest message between the two, or in a new one.
 pub struct ReceiveMessage {
@@ -50,7 +48,7 @@ impl ReceiveMessage {
             let Some(from) = thread.known_as.clone().or_else(|| number.clone()) else {
                 return Ok(Received::OfNobody);
             };
-            let placed = self.placed(channel, message, thread, from);
+            let placed = self.placed(channel, message, &thread, from);
             match self.inbound.keep_message(placed).await {
                 Ok(Kept::New) => return Ok(Received::Kept),
                 Ok(Kept::Repeated) => return Ok(Received::Repeated),
@@ -65,10 +63,10 @@ impl ReceiveMessage {
         &self,
         channel_id: ChannelId,
         message: &InboundMessage,
-        thread: Thread,
+        thread: &Thread,
         from: PhoneNumber,
     ) -> PlacedMessage {
-        let place = match thread.conversation {
+        let place = match &thread.conversation {
             Some(conversation) => Placement::In {
                 id: conversation.id,
                 expected: conversation.version,

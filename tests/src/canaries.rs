@@ -58,6 +58,13 @@ impl Canaries {
         Self(canaries)
     }
 
+    /// These and more.
+    #[must_use]
+    pub fn and(mut self, more: &[(&'static str, &str)]) -> Self {
+        self.0.extend(more.iter().map(|(what, value)| (*what, (*value).to_owned())));
+        self
+    }
+
     /// Which canaries stand in a text, in which form, with what is around them.
     pub fn found_in(&self, bytes: &[u8]) -> Vec<String> {
         let text = String::from_utf8_lossy(bytes);

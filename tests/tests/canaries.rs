@@ -3,8 +3,11 @@
 
 use anyhow::{Context, Result, ensure};
 use overture_tests::canaries::{Canaries, Choir, DATABASE_PASSWORD};
+use overture_tests::carrier::Carrier;
 use overture_tests::conditions::{AFTER_LEASES, SOON};
+use overture_tests::echoes;
 use overture_tests::installation::{Installation, Server};
+use overture_tests::line::Line;
 use overture_tests::postgres::Postgres;
 use overture_tests::production::Production;
 use overture_tests::proxy::{Cut, Proxy};
@@ -110,4 +113,40 @@ async fn on_sqlite_and_embedded_no_log_or_metric_holds_a_canary() -> Result<()> 
     ensure!(log.contains("a send ended") && log.contains("TRACE"), "the log does not tell everything");
     canaries.must_not_be_in("the log", log.as_bytes())?;
     canaries.must_not_be_in("what was told otherwise", told.as_bytes())
+}
+
+/// Nothing that this line's processes wrote or tell holds a canary.
+async fn is_silent_about_echoes(line: &Line) -> Result<()> {
+    let canaries = echoes::canaries(line);
+    echoes::sound(line).await?;
+    let mut told = told_by(&line.server).await? + &line.server.process.output();
+    for command in [["channel", "list"].as_slice(), &["status"], &["doctor"]] {
+        told += &String::from_utf8_lossy(&line.installation.command(command)?.output()?.stdout);
+    }
+    let log = line.server.process.log()?;
+    ensure!(log.contains("a send ended") && log.contains("TRACE"), "the log does not tell everything");
+    canaries.must_not_be_in("the log", log.as_bytes())?;
+    canaries.must_not_be_in("what was told otherwise", told.as_bytes())
+}
+
+const TRACE: (&str, &str) = ("OVERTURE__LOG__LEVEL", "trace");
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_log_or_metric_holds_a_canary_though_twilio_repeats_all_it_knows() -> Result<()> {
+    is_silent_about_echoes(&Line::open_with(Carrier::TwilioSms, &[TRACE]).await?).await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_log_metric_or_history_holds_a_canary_though_meta_repeats_all_it_knows() -> Result<()> {
+    let mut line = Line::open_in_production(Carrier::Cloud, &[TRACE]).await?;
+    is_silent_about_echoes(&line).await?;
+    let canaries = echoes::canaries(&line);
+    let composed = line.installation.rows("SELECT conversation_id AS id FROM messages WHERE direction = 'outbound'")?;
+    let one = composed.first().and_then(|row| row["id"].as_str()).context("no conversations")?;
+    let (temporal, worker) = line.engine.as_mut().context("no engine")?;
+    ensure!(worker.stop(SOON).await?.success(), "{}", worker.last_words());
+    temporal.kill()?;
+    let stored = temporal.stored()?;
+    ensure!(String::from_utf8_lossy(&stored).contains(one), "Temporal's file cannot be read so");
+    canaries.must_not_be_in("Temporal's database", &stored)
 }

@@ -20,7 +20,8 @@ use std::sync::Arc;
 
 /// The message by the provider's id, or by ours; one of them is enough.
 const STANDING: &str = "SELECT v.id AS id, v.version, v.status AS conversation_status, v.attention_reason, v.attention_since, \
-    v.attention_message_id, m.id AS message_id, m.status AS message_status, a.number, a.outcome, a.provider_message_id, a.reached \
+    v.attention_message_id, m.id AS message_id, m.status AS message_status, a.number, a.outcome, a.provider_message_id, a.reached, \
+    (SELECT count(*) FROM messages i WHERE i.conversation_id = m.conversation_id AND i.created_at > m.created_at AND i.direction = 'inbound') AS answers \
     FROM messages m CROSS JOIN conversations v ON v.id = m.conversation_id CROSS JOIN attempts a ON a.message_id = m.id \
     WHERE m.id = coalesce((SELECT n.message_id FROM attempts n WHERE n.provider_message_id = ? LIMIT 1), ?) \
     AND m.direction = 'outbound' AND v.channel_id = ? ORDER BY a.number";
@@ -56,6 +57,7 @@ fn read_standing(first: &QueryResult, rows: &[QueryResult]) -> Result<Standing, 
         attention: read_attention(&row)?,
         message_id: MessageId::from_uuid(row.get("message_id")?),
         status: row.parsed("message_status", MessageStatus::parse)?,
+        answered: count(&row, "answers")? > 0,
         attempts: rows.iter().map(read_attempt).collect::<Result<_, _>>()?,
     })
 }

@@ -23,6 +23,8 @@ pub struct Standing {
     pub message_id: MessageId,
     /// How far it has come.
     pub status: MessageStatus,
+    /// Whether the contact has written in this conversation since the message was composed.
+    pub answered: bool,
     /// Its attempts, first to last; at least one.
     pub attempts: Vec<AttemptStanding>,
 }
@@ -178,7 +180,10 @@ fn around(standing: &Standing, status: MessageStatus, at: Timestamp) -> (Convers
         }
         MessageStatus::Sent | MessageStatus::Delivered | MessageStatus::Read if !standing.status.has_left() => {
             let conversation = match standing.conversation {
-                ConversationStatus::Open | ConversationStatus::InProgress => ConversationStatus::AwaitingContact,
+                // What the contact wrote meanwhile waits for a person, however late it is told that the message left.
+                ConversationStatus::Open | ConversationStatus::InProgress if !standing.answered => {
+                    ConversationStatus::AwaitingContact
+                }
                 other => other,
             };
             (conversation, standing.attention.filter(|_| own.is_none()))

@@ -25,6 +25,7 @@ fn standing(status: MessageStatus, attempts: Vec<AttemptStanding>) -> Standing {
         attention: None,
         message_id: MessageId::from_uuid(Uuid::from_u128(2)),
         status,
+        answered: false,
         attempts,
     }
 }
@@ -98,6 +99,23 @@ fn what_lies_behind_changes_nothing() {
         assert_eq!(judge(&sent(Some(reached)), &receipt("SM1", late), AT), Verdict::Old, "{reached:?} {late:?}");
     }
     assert_eq!(judge(&sent(None), &receipt("SM1", ReceiptStatus::Accepted), AT), Verdict::Old);
+}
+
+#[test]
+fn a_contact_that_answered_before_it_was_known_that_the_message_left_still_waits_for_a_person() {
+    for (status, outcome, reached) in [
+        (MessageStatus::Unconfirmed, AttemptOutcome::Unclear, None),
+        (MessageStatus::Failed, AttemptOutcome::Sent, Some(ReceiptStatus::Failed)),
+    ] {
+        for (answered, expected) in
+            [(true, ConversationStatus::InProgress), (false, ConversationStatus::AwaitingContact)]
+        {
+            let mut given_up = standing(status, vec![attempt(1, outcome, reached)]);
+            (given_up.conversation, given_up.answered) = (ConversationStatus::InProgress, answered);
+            let change = news(&given_up, "SM1", ReceiptStatus::Delivered);
+            assert_eq!((change.status, change.conversation), (MessageStatus::Delivered, expected), "{status:?}");
+        }
+    }
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use super::RecordError;
 use super::compose::preview;
+use super::record_receipt::DECISIONS;
 use crate::entities::{Address, ConversationStatus};
 use crate::ids::ChannelId;
 use crate::ports::{
@@ -10,9 +11,6 @@ use crate::ports::{
 };
 use crate::values::{Content, DisplayName, PhoneNumber};
 use std::sync::Arc;
-
-/// How often a place that was lost is looked for again.
-const DECISIONS: u32 = 5;
 
 /// Receives what a contact writes: kept once in the conversation of the latest message between the two, or in a new one.
 pub struct ReceiveMessage {

@@ -6,8 +6,10 @@ use crate::receipts::{Verdict, judge};
 use std::sync::Arc;
 use thiserror::Error;
 
-/// How often a judgement that lost its race is made again.
-const DECISIONS: u32 = 5;
+/// How often what was decided about a conversation is decided at most, where somebody else keeps changing it. Each time
+/// another has won, so that a burst of so many calls comes through: Twilio does not repeat a call that was answered 503, and
+/// how an attempt ended is known nowhere else.
+pub(super) const DECISIONS: usize = 100;
 
 /// Records what a provider tells of a message of ours: kept with its effect, once, however often it comes.
 #[derive(Clone)]
@@ -94,6 +96,7 @@ mod tests {
             attention: None,
             message_id: MessageId::from_uuid(Uuid::from_u128(2)),
             status,
+            answered: false,
             attempts: vec![AttemptStanding { number: 1, outcome, provider_message_id, reached: None }],
         }
     }
@@ -142,8 +145,8 @@ mod tests {
     #[tokio::test]
     async fn a_conversation_that_never_stands_still_gives_up() {
         let mut receipts = MockReceiptRepo::new();
-        receipts.expect_standing().times(5).returning(|_, _| Ok(Some(standing(MessageStatus::Sent))));
-        receipts.expect_keep().times(5).returning(|_| Err(SaveError::Moved));
+        receipts.expect_standing().times(DECISIONS).returning(|_, _| Ok(Some(standing(MessageStatus::Sent))));
+        receipts.expect_keep().times(DECISIONS).returning(|_| Err(SaveError::Moved));
         let gave_up = recorder(receipts).execute(channel(), &delivered()).await;
         assert!(matches!(gave_up, Err(RecordError::Contended)));
     }

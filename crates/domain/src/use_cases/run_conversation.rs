@@ -1,5 +1,6 @@
 //! Delivers what a conversation has due, fires its due times, and says when to come back.
 
+use super::record_receipt::DECISIONS;
 use super::{RecordError, RecordReceipt};
 use crate::entities::{ConversationStatus, MessageStatus};
 use crate::ids::{ConversationId, MessageId};
@@ -22,8 +23,6 @@ pub const RENEW_EVERY: Duration = Duration::from_secs(5);
 /// The waits between two tries to write how an attempt ended, in milliseconds. A store that comes back meanwhile finds
 /// the lease renewed first.
 const SAVE_AGAIN_AFTER: [u64; 6] = [100, 300, 900, 2_000, 4_000, 5_000];
-/// How often a change that lost its race is decided again.
-const DECISIONS: u32 = 5;
 /// How many steps one call may take before it comes back to its engine.
 const STEPS: u32 = 50;
 

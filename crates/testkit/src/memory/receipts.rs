@@ -3,6 +3,7 @@
 use super::MemoryStore;
 use super::tables::{MessageRow, ReceiptRow, Tables};
 use async_trait::async_trait;
+use overture_domain::entities::Direction;
 use overture_domain::ids::{ChannelId, ConversationId, MessageId, Version};
 use overture_domain::ports::{JudgedReceipt, Kept, Meaning, Receipt, ReceiptRepo, SaveError, StoreError};
 use overture_domain::receipts::{AttemptStanding, ReceiptChange, Standing};
@@ -39,6 +40,11 @@ impl Tables {
                 reached: trace.reached,
             }
         });
+        let is_answer = |other: &MessageRow| {
+            other.message.conversation_id == row.message.conversation_id
+                && other.message.direction == Direction::Inbound
+                && other.message.created_at > row.message.created_at
+        };
         Some(Standing {
             conversation_id: conversation.id,
             version: conversation.version,
@@ -46,6 +52,7 @@ impl Tables {
             attention: conversation.attention,
             message_id: row.message.id,
             status: row.message.status,
+            answered: self.messages.values().any(is_answer),
             attempts: attempts.collect(),
         })
     }

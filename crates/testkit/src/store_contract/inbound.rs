@@ -13,7 +13,7 @@ use overture_domain::ports::{
 use overture_domain::values::{FilledTemplate, PhoneNumber, TemplateMessage, TemplateName, TemplateVariables, Wording};
 use std::time::Duration;
 
-fn phone_of(address: &Address) -> PhoneNumber {
+pub(super) fn phone_of(address: &Address) -> PhoneNumber {
     PhoneNumber::from_stored(address.canonical())
 }
 
@@ -66,7 +66,7 @@ impl Stage {
     }
 
     /// Places a message on what is there, and keeps it.
-    async fn write(&self, place: Place, from: &PhoneNumber, id: &str) -> Result<Kept, SaveError> {
+    pub(super) async fn write(&self, place: Place, from: &PhoneNumber, id: &str) -> Result<Kept, SaveError> {
         let thread = self.thread(place, from).await;
         self.ports.inbound.keep_message(self.placed(place, from, &thread, id)).await
     }

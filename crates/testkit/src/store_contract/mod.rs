@@ -230,6 +230,7 @@ macro_rules! store_contract {
                     a_receipt_judged_on_an_old_version_writes_nothing
                     of_many_equal_receipts_at_once_one_is_kept
                     a_receipt_settles_an_unclear_attempt
+                    a_message_knows_whether_the_contact_has_written_since
                     receipts_of_nobody_are_swept_when_their_time_has_passed;
                 inbound:
                     what_a_contact_writes_stands_in_the_latest_conversation

@@ -1,7 +1,8 @@
 //! Receipts: kept once, with their effect, whatever order they come in.
 
-use super::Stage;
+use super::inbound::phone_of;
 use super::stage::{HOUR, SEEN, ended};
+use super::{Place, Stage};
 use futures_util::future::join_all;
 use overture_domain::entities::{AttemptOutcome, AttentionReason, MessageStatus};
 use overture_domain::ids::MessageId;
@@ -196,6 +197,25 @@ pub async fn a_receipt_settles_an_unclear_attempt(stage: &Stage) {
     assert_eq!(details.attempts[0].outcome, Some(AttemptOutcome::Sent));
     stage.take(&opening, &receipt("SM1", ReceiptStatus::Delivered)).await.expect("keep");
     assert_eq!(stage.status(&opening).await, MessageStatus::Delivered);
+}
+
+/// What the contact wrote waits for a person, whatever a late receipt says.
+pub async fn a_message_knows_whether_the_contact_has_written_since(stage: &Stage) {
+    let first = stage.texted("SM1").await;
+    let place = Place { tenant: first.tenant_id, workspace: first.workspace_id, channel: first.channel_id };
+    let answered = async || {
+        let standing = stage.standing(&first, &receipt("SM1", ReceiptStatus::Delivered)).await;
+        standing.expect("the message is known").answered
+    };
+    assert!(!answered().await);
+    stage.write(place, &phone_of(&first.recipient.address), "IN1").await.expect("keep");
+    assert!(answered().await);
+    // In another conversation the contact has not written.
+    let other = stage.text_opened(place).await;
+    stage.attempt(other.message_id, HOUR).await;
+    stage.take_as(&other, 1, "SM2").await;
+    let standing = stage.standing(&other, &receipt("SM2", ReceiptStatus::Delivered)).await;
+    assert!(!standing.expect("the message is known").answered);
 }
 
 /// What had its effect is kept.

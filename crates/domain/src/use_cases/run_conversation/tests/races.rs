@@ -1,5 +1,6 @@
 //! Ends of attempts that find the conversation changed: decided again on what is there now, the message never sent again.
 
+use super::super::DECISIONS;
 use super::*;
 use crate::entities::{Attention, AttentionReason};
 use crate::ports::SaveError;
@@ -26,12 +27,12 @@ async fn an_end_that_lost_its_race_is_decided_again_on_what_is_there_now() {
 }
 
 #[tokio::test]
-async fn an_end_that_keeps_losing_its_race_is_decided_five_times_and_the_message_sent_once() {
+async fn an_end_that_keeps_losing_its_race_is_given_up_in_the_end_and_the_message_sent_once() {
     let mut deliveries = MockDeliveryRepo::new();
     let found = loaded(&process(vec![due(1)]));
-    deliveries.expect_load().times(6).returning(move |_| Ok(found.clone()));
+    deliveries.expect_load().times(DECISIONS + 1).returning(move |_| Ok(found.clone()));
     fence(&mut deliveries, 1, attempt(1, 1));
-    deliveries.expect_save().times(5).returning(|_| Err(SaveError::Moved));
+    deliveries.expect_save().times(DECISIONS).returning(|_| Err(SaveError::Moved));
     let answer = run(deliveries, connects(), answers(accepted())).await;
     assert!(matches!(answer, Err(RunError::Contended)), "{answer:?}");
 }

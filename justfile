@@ -38,7 +38,7 @@ up:
     cargo build -p overture
     cargo run -p overture-tests --bin up
 
-# The same tests with large numbers: `just soak crashes`, `just soak drain`.
+# The same tests with large numbers: `just soak crashes`, `just soak drain`, `just soak faults`.
 soak *ARGS:
     cargo build -p overture
     cargo run -p overture-tests --bin soak -- {{ARGS}}

@@ -4,7 +4,7 @@
 use crate::conditions::{AFTER_LEASES, SOON, eventually, pause};
 use crate::installation::Server;
 use crate::postgres::Postgres;
-use crate::production::{Held, Production};
+use crate::production::{Drain, Held, Production};
 use crate::proxy::{Cut, Proxy};
 use crate::verdict::attempts;
 use anyhow::{Context, Result, ensure};
@@ -23,8 +23,8 @@ const EVERY: u32 = 7;
 pub struct Outcome {
     /// What held.
     pub held: Held,
-    /// From the end of the fault, or from the last 200 where that came later, to the end of the last message.
-    pub drained: Duration,
+    /// How what waited went out, from the end of the fault or from the last 200 where that came later.
+    pub drain: Drain,
     /// How often the fault struck.
     pub struck: u64,
 }
@@ -42,11 +42,10 @@ pub async fn temporal_down_for_the_whole_load(composes: u64) -> Result<Outcome> 
     ensure!(answered.repeated == 0, "{} requests were not answered 200 at once", answered.repeated);
     ensure!(production.mail_server.mails()?.is_empty(), "something was delivered without an engine");
     production.temporal.up().await?;
-    let back = Instant::now();
+    let drain = production.drains(&answered).await?;
     let held = production.holds(&answered, &api, &BTreeSet::new()).await?;
-    let drained = back.elapsed();
     ensure!(held.copies == 0 && worker.stop(SOON).await?.success() && api.stop().await?.success());
-    Ok(Outcome { held, drained, struck: 1 })
+    Ok(Outcome { held, drain, struck: 1 })
 }
 
 /// Temporal is killed in the load, and started again with what it had written.
@@ -67,12 +66,11 @@ pub async fn temporal_killed_in_the_load(composes: u64) -> Result<Outcome> {
         production.temporal.up().await?;
     }
     let answered = load.end().await?;
-    let last = Instant::now();
     ensure!(answered.repeated == 0, "{} requests were not answered 200 at once", answered.repeated);
+    let drain = production.drains(&answered).await?;
     let held = production.holds(&answered, &api, &BTreeSet::new()).await?;
-    let drained = last.elapsed();
     ensure!(held.copies == 0 && worker.stop(SOON).await?.success() && api.stop().await?.success());
-    Ok(Outcome { held, drained, struck: KILLS })
+    Ok(Outcome { held, drain, struck: KILLS })
 }
 
 /// Connections to PostgreSQL are cut exactly before, or exactly after, a COMMIT; at last PostgreSQL crashes and comes back.
@@ -96,15 +94,13 @@ pub async fn postgres_cut_around_commit_and_restarted(composes: u64) -> Result<O
     }
     postgres.restart().await?;
     let answered = load.end().await?;
-    let last = Instant::now();
     let cuts = proxy.cuts();
     ensure!(cuts > 10, "the proxy cut {cuts} connections only");
     // An attempt whose beginning was committed and never heard of waits for its lease; what is unclear is no death's then.
-    production.installation.settles(AFTER_LEASES).await?;
+    let drain = production.drains(&answered).await?;
     let held = production.holds(&answered, &api, &attempts(&production.installation, LEFT_OPEN)?).await?;
-    let drained = last.elapsed();
     ensure!(worker.stop(SOON).await?.success() && api.stop().await?.success());
-    Ok(Outcome { held, drained, struck: cuts + 1 })
+    Ok(Outcome { held, drain, struck: cuts + 1 })
 }
 
 /// Attempts that ended because their lease did.
@@ -129,12 +125,11 @@ pub async fn worker_killed_between_send_and_record(composes: u64) -> Result<Outc
     }
     let mut worker = production.worker().await?;
     let answered = load.end().await?;
-    let last = Instant::now();
+    let drain = production.drains(&answered).await?;
     let held = production.holds(&answered, &api, &open_at_death).await?;
-    let drained = last.elapsed();
     ensure!(held.copies > 0, "no death lay between a send and its record");
     ensure!(worker.stop(SOON).await?.success() && api.stop().await?.success());
-    Ok(Outcome { held, drained, struck: KILLS })
+    Ok(Outcome { held, drain, struck: KILLS })
 }
 
 /// Two APIs take from the same clients, and two workers deliver.
@@ -161,9 +156,8 @@ async fn beside_another(composes: u64, environment: &[(&str, &str)]) -> Result<O
     let apis = [production.api().await?, production.installation.serve_with(environment).await?];
     let mut workers = [production.worker().await?, production.worker_with(environment).await?];
     let answered = production.load(&[&apis[0], &apis[1]], CLIENTS, composes)?.end().await?;
-    let last = Instant::now();
+    let drain = production.drains(&answered).await?;
     let held = production.holds(&answered, &apis[0], &BTreeSet::new()).await?;
-    let drained = last.elapsed();
     ensure!((held.copies, held.repeated) == (0, 0), "{held:?}");
     let begun = production.installation.count("SELECT count(*) FROM attempts")?;
     ensure!(begun == composes, "{begun} attempts for {composes} messages");
@@ -173,7 +167,7 @@ async fn beside_another(composes: u64, environment: &[(&str, &str)]) -> Result<O
     for api in apis {
         ensure!(api.stop().await?.success());
     }
-    Ok(Outcome { held, drained, struck: 0 })
+    Ok(Outcome { held, drain, struck: 0 })
 }
 
 /// Somebody holds the table that every compose writes to, so that every connection waits: requests wait for a bounded
@@ -196,12 +190,11 @@ pub async fn every_connection_taken(composes: u64) -> Result<Outcome> {
     let turned_away = busy(&production, &api).await?;
     holding.rollback().await?;
     let answered = load.end().await?;
-    let last = Instant::now();
     ensure!(answered.repeated > 0, "nobody was turned away");
+    let drain = production.drains(&answered).await?;
     let held = production.holds(&answered, &api, &BTreeSet::new()).await?;
-    let drained = last.elapsed();
     ensure!(worker.stop(SOON).await?.success() && api.stop().await?.success());
-    Ok(Outcome { held, drained, struck: turned_away })
+    Ok(Outcome { held, drain, struck: turned_away })
 }
 
 /// Composes until one is answered 503 `busy`, with when to come again, and counts those.

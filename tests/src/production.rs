@@ -15,7 +15,7 @@ use crate::verdict::{
 use anyhow::{Result, ensure};
 use serde_json::Value;
 use std::collections::BTreeSet;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// A secrets key for tests: 32 bytes in base64.
 pub const SECRETS_KEY: &str = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
@@ -45,6 +45,15 @@ pub struct Held {
     pub unclear: usize,
     /// Mails beyond the first of a message, equal to it.
     pub copies: usize,
+}
+
+/// How what waited went out.
+#[derive(Debug, Clone, Copy)]
+pub struct Drain {
+    /// How many messages waited.
+    pub waited: u64,
+    /// How long it took until none did.
+    pub took: Duration,
 }
 
 /// An installation whose processes use this database and this Temporal.
@@ -128,13 +137,26 @@ impl Production {
         Ok(load)
     }
 
+    /// Waits until no message waits any more.
+    ///
+    /// # Errors
+    /// One still does after a time that is ample for so many.
+    pub async fn drains(&self, answered: &Answered) -> Result<Drain> {
+        let began = Instant::now();
+        let waited = self.installation.count("SELECT count(*) FROM messages WHERE status IN ('queued', 'sending')")?;
+        // A development server moves some tens of conversations on each second; a busy machine fewer.
+        let many = Duration::from_millis(200).saturating_mul(u32::try_from(answered.composed.len())?);
+        self.installation.settles(AFTER_LEASES + many).await?;
+        Ok(Drain { waited, took: began.elapsed() })
+    }
+
     /// Waits until everything has ended, and says what must hold of it: every 200 is one conversation, each sent once, but
     /// for attempts that were open when a process died.
     ///
     /// # Errors
     /// Whatever does not hold, in words.
     pub async fn holds(&self, answered: &Answered, api: &Server, open_at_death: &BTreeSet<AttemptKey>) -> Result<Held> {
-        self.installation.settles(AFTER_LEASES).await?;
+        self.drains(answered).await?;
         answered.repeats_find_what_was_made(&api.client(&self.demo)?).await?;
         let messages = one_conversation_each(&self.installation, &answered.composed)?;
         ensure!(messages.values().all(|message| message.sent), "not every message was sent");

@@ -1,7 +1,8 @@
 //! PostgreSQL and Temporal: an API, a worker, and what holds between them.
 
-use anyhow::Result;
-use overture_tests::conditions::SOON;
+use anyhow::{Context, Result};
+use overture_tests::conditions::{AFTER_LEASES, SOON, eventually};
+use overture_tests::installation::Server;
 use overture_tests::production::Production;
 use std::collections::BTreeSet;
 
@@ -18,4 +19,47 @@ async fn what_the_api_takes_the_worker_delivers() -> Result<()> {
     assert!(worker.stop(SOON).await?.success(), "{}", worker.last_words());
     assert!(api.stop().await?.success());
     Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_api_that_starts_without_temporal_takes_composes_and_tells_what_waits_and_for_how_long() -> Result<()> {
+    let mut production = Production::new().await?;
+    production.temporal.kill()?;
+    let api = production.api().await?;
+    let client = api.client(&production.demo)?;
+    for n in 0..3 {
+        let body = production.demo.mail(&production.channel, "waits@example.com", &format!("Waits {n}"));
+        client.compose(&body).await?.composed()?;
+    }
+    let ready = tell(&api, "/readyz?verbose").await?;
+    assert!(ready.contains("Temporal has not answered yet; conversations are kept until it does"), "{ready}");
+    assert_eq!(reqwest::get(format!("{}/readyz", api.url())).await?.status(), 200, "it takes composes, so it is ready");
+    // A new wakeup is its process's own for a while; then it is due.
+    eventually("the oldest wakeup grows old", AFTER_LEASES, async || {
+        let metrics = tell(&api, "/metrics").await?;
+        assert_eq!(gauge(&metrics, "overture_wakeups"), Some(3.0), "{metrics}");
+        Ok(gauge(&metrics, "overture_oldest_due_wakeup_seconds").filter(|age| *age > 0.0))
+    })
+    .await?;
+
+    production.temporal.up().await?;
+    let mut worker = production.worker().await?;
+    production.installation.settles(AFTER_LEASES).await?;
+    let ready = tell(&api, "/readyz?verbose").await?;
+    assert!(ready.contains("Temporal answers (namespace default)"), "{ready}");
+    let metrics = tell(&api, "/metrics").await?;
+    assert_eq!(gauge(&metrics, "overture_wakeups"), Some(0.0), "{metrics}");
+    assert_eq!(gauge(&metrics, "overture_oldest_due_wakeup_seconds"), Some(0.0), "{metrics}");
+    assert!(worker.stop(SOON).await?.success() && api.stop().await?.success());
+    Ok(())
+}
+
+/// What the administration address answers.
+async fn tell(api: &Server, path: &str) -> Result<String> {
+    let admin = api.told["adminUrl"].as_str().context("no adminUrl")?;
+    Ok(reqwest::get(format!("{admin}{path}")).await?.text().await?)
+}
+
+fn gauge(metrics: &str, name: &str) -> Option<f64> {
+    metrics.lines().find_map(|line| line.strip_prefix(name)?.trim().parse().ok())
 }

@@ -19,7 +19,9 @@ mod whatsapp;
 pub use egress::{EgressError, EgressGuard};
 pub use sandbox::SandboxSender;
 pub use senders::{Senders, SendersOptions};
-pub use settings::{CheckedSettings, SettingsProblem, check_settings, is_this_machine};
+pub use settings::{
+    CheckedSettings, SettingsProblem, check_outside_window, check_settings, is_this_machine, outside_window_json,
+};
 pub use smtp::{SmtpOptions, SmtpSender, TrustedCertificates};
 pub use twilio::TwilioOptions;
 pub use whatsapp::WhatsAppOptions;

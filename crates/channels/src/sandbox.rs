@@ -17,8 +17,9 @@ use crate::settings::SandboxSettings;
 use async_trait::async_trait;
 use overture_domain::entities::{Address, ChannelConnection};
 use overture_domain::ports::{Accepted, MessageSender, Outgoing, SendError};
-use overture_domain::values::{DisplayName, Subject};
+use overture_domain::values::{DisplayName, Subject, TemplateMessage, TemplateName};
 use serde::Serialize;
+use std::collections::BTreeMap;
 use std::fs;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
@@ -49,7 +50,32 @@ struct PhoneMessage<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     subject: Option<&'a str>,
     content: &'a str,
+    /// What leaves instead of the content.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    template: Option<SandboxTemplate<'a>>,
     created_at: String,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct SandboxTemplate<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    name: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    language: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    content_sid: Option<&'a str>,
+    variables: BTreeMap<String, &'a str>,
+}
+
+impl<'a> SandboxTemplate<'a> {
+    fn of(message: &'a TemplateMessage) -> Self {
+        let (name, language, content_sid) = match &message.template {
+            TemplateName::Named { name, language } => (Some(name.as_str()), Some(language.as_str()), None),
+            TemplateName::ContentSid(sid) => (None, None, Some(sid.as_str())),
+        };
+        Self { name, language, content_sid, variables: message.variables.pairs().into_iter().collect() }
+    }
 }
 
 impl SandboxSender {
@@ -99,6 +125,7 @@ fn phone_message(from: Option<&str>, outgoing: &Outgoing) -> Result<Vec<u8>, Sen
         name: outgoing.recipient.name.as_ref().map(DisplayName::as_str),
         subject: outgoing.subject.as_ref().map(Subject::as_str),
         content: outgoing.content.as_str(),
+        template: outgoing.template.as_ref().map(SandboxTemplate::of),
         created_at: outgoing.created_at.to_string(),
     };
     let mut bytes = serde_json::to_vec_pretty(&message).map_err(unusable_message)?;

@@ -4,12 +4,13 @@
 use crate::messages::{count, read_recipient};
 use crate::rows::Row;
 use crate::sql::{change, one};
+use crate::templates::read_wording;
 use crate::wakeups::signed;
-use overture_domain::entities::{ChannelKind, ChannelState, MessageStatus};
+use overture_domain::entities::{ChannelKind, ChannelState, MessageStatus, Transport, WINDOW};
 use overture_domain::ids::{ChannelId, ConversationId, MessageId};
 use overture_domain::ports::{Begun, BegunAttempt, Outgoing, StoreError};
 use overture_domain::time::Timestamp;
-use overture_domain::values::{Content, Subject};
+use overture_domain::values::{Content, FilledTemplate, Subject, TemplateMessage, Wording};
 use sea_orm::{DatabaseTransaction, DbErr};
 use std::time::Duration;
 use uuid::Uuid;
@@ -29,8 +30,10 @@ pub(crate) const STOOD_STILL: &str = "CASE WHEN ch.paused_at IS NULL THEN 0 ELSE
 
 /// The message, its channel and its recipient, as the database sees them now.
 const LOOK: &str = "SELECT m.id AS id, m.conversation_id, m.status AS status, m.attempts, m.lease_until, m.next_attempt_at, m.deliver_by + {stood still} AS deliver_by, m.content, \
-    m.provider_message_id, m.created_at, v.channel_id, v.subject, v.recipient_kind, v.recipient_canonical, v.recipient_display, \
-    v.recipient_name, ch.kind, ch.state, ch.enabled, ch.paused_at, ch.probe_at, {now} AS now, \
+    m.template, m.provider_message_id, m.created_at, v.channel_id, v.subject, v.recipient_kind, v.recipient_canonical, v.recipient_display, \
+    v.recipient_name, ch.kind, ch.transport, ch.outside_window, ch.state, ch.enabled, ch.paused_at, ch.probe_at, {now} AS now, \
+    CASE ch.kind WHEN 'whatsapp' THEN \
+    (SELECT w.opened_at FROM windows w WHERE w.channel_id = ch.id AND w.canonical = v.recipient_canonical) END AS window_opened_at, \
     CASE ch.state WHEN 'error' THEN \
     (SELECT count(*) FROM (SELECT 1 FROM messages q WHERE q.status = 'queued' LIMIT 1000) w) ELSE 0 END AS waiting \
     FROM messages m JOIN conversations v ON v.id = m.conversation_id JOIN channels ch ON ch.id = v.channel_id WHERE m.id = ? {lock m}";
@@ -70,7 +73,15 @@ pub(crate) async fn begin(
     match seen.judge() {
         Judgement::Wait(begun) => Ok(Ok(begun)),
         Judgement::Begin { probes } => {
-            let outgoing = match outgoing(&row, message, seen.deliver_by.since(seen.now)) {
+            let template = match template(&row, seen.now) {
+                Ok(Leaves::AsWritten) => None,
+                Ok(Leaves::ByTemplate(filled)) => Some(filled),
+                Ok(Leaves::NotNow) => return Ok(Ok(Begun::WindowClosed)),
+                Err(error) => return Ok(Err(error)),
+            };
+            let sent_as = template.as_ref().and_then(|filled| filled.text.clone());
+            let template = template.map(|filled| filled.message);
+            let outgoing = match outgoing(&row, message, template, seen.deliver_by.since(seen.now)) {
                 Ok(outgoing) => outgoing,
                 Err(error) => return Ok(Err(error)),
             };
@@ -78,7 +89,7 @@ pub(crate) async fn begin(
             if probes && !takes_probe(tx, message, outgoing.channel_id, lease).await? {
                 return Ok(Ok(Begun::ChannelWaits { look_again_in: DISTANCE }));
             }
-            write(tx, message, number, lease).await?;
+            write(tx, message, number, lease, sent_as).await?;
             Ok(Ok(Begun::Attempt(Box::new(BegunAttempt { number, outgoing, probes }))))
         }
     }
@@ -149,6 +160,10 @@ impl Seen {
         if self.deliver_by <= self.now {
             return wait(Begun::Expired);
         }
+        // What is held waits for the contact to write, which makes it queued.
+        if self.status == MessageStatus::Held {
+            return wait(Begun::NotDue { in_: self.deliver_by.since(self.now) });
+        }
         if self.next_attempt_at > self.now {
             return wait(Begun::NotDue { in_: self.next_attempt_at.since(self.now) });
         }
@@ -172,7 +187,36 @@ fn apart(message: Uuid, waiting: i64) -> Duration {
     DISTANCE.mul_f64(waiting.clamp(1, MOST_APART) as f64 * share)
 }
 
-fn outgoing(row: &Row<'_>, message_id: MessageId, time_left: Duration) -> Result<Outgoing, StoreError> {
+/// What leaves of a message now.
+enum Leaves {
+    AsWritten,
+    ByTemplate(FilledTemplate),
+    NotNow,
+}
+
+fn template(row: &Row<'_>, now: Timestamp) -> Result<Leaves, StoreError> {
+    let wording = row.parsed_opt("template", read_wording)?.unwrap_or(Wording::AsWritten);
+    let kind = row.parsed("kind", ChannelKind::parse)?;
+    if kind != ChannelKind::WhatsApp {
+        return Ok(Leaves::AsWritten);
+    }
+    let transport = row.parsed("transport", Transport::parse)?;
+    let has_window = transport != Transport::Sandbox || row.get::<Option<String>>("outside_window")?.is_some();
+    let open = row.time_opt("window_opened_at")?.is_some_and(|opened| opened.plus(WINDOW) > now);
+    Ok(match wording {
+        Wording::Template(filled) => Leaves::ByTemplate(filled),
+        _ if open || !has_window => Leaves::AsWritten,
+        Wording::OrTemplate(filled) => Leaves::ByTemplate(filled),
+        Wording::AsWritten => Leaves::NotNow,
+    })
+}
+
+fn outgoing(
+    row: &Row<'_>,
+    message_id: MessageId,
+    template: Option<TemplateMessage>,
+    time_left: Duration,
+) -> Result<Outgoing, StoreError> {
     Ok(Outgoing {
         message_id,
         conversation_id: ConversationId::from_uuid(row.get("conversation_id")?),
@@ -181,17 +225,23 @@ fn outgoing(row: &Row<'_>, message_id: MessageId, time_left: Duration) -> Result
         recipient: read_recipient(row)?,
         subject: row.parsed_opt("subject", |text| Subject::parse(text).ok().flatten())?,
         content: row.parsed("content", |text| Content::parse(text).ok().flatten())?,
-        template: None,
+        template,
         wire_message_id: row.get("provider_message_id")?,
         created_at: row.time("created_at")?,
         time_left,
     })
 }
 
-async fn write(tx: &DatabaseTransaction, message: MessageId, number: u32, lease: Duration) -> Result<(), DbErr> {
+async fn write(
+    tx: &DatabaseTransaction,
+    message: MessageId,
+    number: u32,
+    lease: Duration,
+    sent_as: Option<String>,
+) -> Result<(), DbErr> {
     let number = i64::from(number);
-    let sql = "UPDATE messages SET status = 'sending', attempts = ?, lease_until = {now} + ? WHERE id = ?";
-    change(tx, sql, [number.into(), signed(lease).into(), message.as_uuid().into()]).await?;
+    let sql = "UPDATE messages SET status = 'sending', attempts = ?, lease_until = {now} + ?, sent_as = ? WHERE id = ?";
+    change(tx, sql, [number.into(), signed(lease).into(), sent_as.into(), message.as_uuid().into()]).await?;
     let sql = "INSERT INTO attempts (message_id, number, started_at) VALUES (?, ?, {now})";
     change(tx, sql, [message.as_uuid().into(), number.into()]).await.map(|_| ())
 }

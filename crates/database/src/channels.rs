@@ -6,6 +6,7 @@ use crate::error::store_error;
 use crate::gathering::Answers;
 use crate::rows::{Row, by_number, millis};
 use crate::sql::{Rows, all, change};
+use crate::templates::{read_outside, stored_outside};
 use crate::wakeups::wake_waiting;
 use async_trait::async_trait;
 use overture_domain::entities::{
@@ -23,7 +24,7 @@ use uuid::Uuid;
 /// The columns of a channel `c`, under the names that `read_channel` reads.
 pub(crate) const COLUMNS: &str = "c.id AS id, c.tenant_id, c.workspace_id, c.name, c.kind, c.transport, c.state, c.enabled, c.paused_at, c.max_per_day, \
                        c.max_per_contact_per_hour, c.allowed_countries, c.on_unclear, c.fault_code, \
-                       c.fault_text, c.fault_since, c.message_id_domain, c.version, c.created_at";
+                       c.fault_text, c.fault_since, c.message_id_domain, c.outside_window, c.version, c.created_at";
 
 #[async_trait]
 impl ChannelRepo for Database {
@@ -81,14 +82,15 @@ impl ChannelRepo for Database {
                     fault.map(|fault| fault.text.clone()).into(),
                     fault.map(|fault| fault.since.as_millis()).into(),
                     channel.message_id_domain.clone().into(),
+                    channel.outside_window.as_ref().and_then(stored_outside).into(),
                     public.clone().into(),
                     channel.version.0.into(),
                     millis(channel.created_at),
                 ];
                 let sql = "INSERT INTO channels (id, tenant_id, workspace_id, name, kind, transport, state, enabled, max_per_day, max_per_contact_per_hour, \
                            allowed_countries, on_unclear, fault_code, \
-                           fault_text, fault_since, message_id_domain, settings, version, created_at) \
-                           VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)";
+                           fault_text, fault_since, message_id_domain, outside_window, settings, version, created_at) \
+                           VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)";
                 let (id, sealed) = (channel.id, Arc::clone(&sealed));
                 Box::pin(async move {
                     change(tx, sql, values).await?;
@@ -186,6 +188,7 @@ pub(crate) fn read_channel(row: &QueryResult) -> Result<Channel, StoreError> {
         on_unclear: row.parsed("on_unclear", OnUnclear::parse)?,
         fault,
         message_id_domain: row.get("message_id_domain")?,
+        outside_window: row.parsed_opt("outside_window", read_outside)?,
         version: Version(row.get("version")?),
         created_at: row.time("created_at")?,
     })

@@ -7,6 +7,7 @@ use crate::error::store_error;
 use crate::open::{address_name, write_contacts};
 use crate::rows::{Row, millis};
 use crate::sql::{Script, change, one};
+use crate::wakeups::signed;
 use async_trait::async_trait;
 use overture_domain::entities::{AddressKind, ConversationStatus, Direction, MessageStatus};
 use overture_domain::ids::{ChannelId, ConversationId, TenantId, Version, WorkspaceId};
@@ -17,6 +18,7 @@ use overture_domain::time::Timestamp;
 use overture_domain::values::PhoneNumber;
 use sea_orm::{DatabaseTransaction, DbErr};
 use std::sync::Arc;
+use std::time::Duration;
 use uuid::Uuid;
 
 /// The channel, and what its provider's id for the sender stands for.
@@ -59,6 +61,17 @@ impl InboundRepo for Database {
         Ok(Some(Thread { tenant_id, workspace_id, known_as, conversation: conversation.transpose()?, contact }))
     }
 
+    async fn wrote_within(
+        &self,
+        channel: ChannelId,
+        number: &PhoneNumber,
+        within: Duration,
+    ) -> Result<bool, StoreError> {
+        let sql = "SELECT 1 FROM windows WHERE channel_id = ? AND canonical = ? AND opened_at > {now} - ?";
+        let values = [channel.as_uuid().into(), number.as_str().into(), signed(within).into()];
+        Ok(one(&self.readers, sql, values).await.map_err(|error| store_error(&error))?.is_some())
+    }
+
     async fn keep_message(&self, message: PlacedMessage) -> Result<Kept, SaveError> {
         let message = Arc::new(message);
         let kept = self.writer.write(move |tx| {
@@ -95,7 +108,8 @@ async fn keep(tx: &DatabaseTransaction, message: &PlacedMessage) -> Result<Optio
     };
     write_message(tx, message, conversation).await?;
     open_window(tx, message).await?;
-    wake_held(tx, message).await?;
+    wake_waiting(tx, message).await?;
+    end_holding(tx, message).await?;
     Ok(Some(Kept::New))
 }
 
@@ -203,6 +217,25 @@ async fn write_message(
     change(tx, sql, values).await.map(|_| ())
 }
 
+/// What was held for this contact leaves now, and its time begins; or it never does. Whoever decided about these
+/// conversations on what was before decides again.
+async fn end_holding(tx: &DatabaseTransaction, message: &PlacedMessage) -> Result<(), DbErr> {
+    const HERE: &str = "SELECT m.id FROM conversations v CROSS JOIN messages m ON m.conversation_id = v.id \
+        WHERE v.channel_id = ? AND v.recipient_canonical = ? AND v.recipient_kind = 'phone' AND m.status = 'held'";
+    let here = || [message.channel_id.as_uuid().into(), message.from.as_str().into()];
+    let sql = format!(
+        "UPDATE conversations SET version = version + 1 WHERE id IN (SELECT conversation_id FROM messages WHERE id IN ({HERE}))"
+    );
+    if change(tx, &sql, here()).await? > 0 {
+        let released = "status = 'queued', next_attempt_at = {now}, deliver_by = {now} + coalesce(held_within, 0), held_within = NULL";
+        let canceled = "status = 'canceled', error_code = 'opted_out', error_retryable = FALSE, held_within = NULL, \
+                        error_text = 'The contact asked not to be written to. It was not sent.'";
+        let what = if message.releases { released } else { canceled };
+        change(tx, &format!("UPDATE messages SET {what} WHERE id IN ({HERE})"), here()).await?;
+    }
+    change(tx, "DELETE FROM openers WHERE channel_id = ? AND canonical = ?", here()).await.map(|_| ())
+}
+
 /// The contact may be written to freely for a day, counted from when it wrote, by the database's clock at the latest.
 async fn open_window(tx: &DatabaseTransaction, message: &PlacedMessage) -> Result<(), DbErr> {
     let values = [
@@ -216,7 +249,7 @@ async fn open_window(tx: &DatabaseTransaction, message: &PlacedMessage) -> Resul
 }
 
 /// Whatever waits for this contact to write is due, in whichever conversation of the channel it stands.
-async fn wake_held(tx: &DatabaseTransaction, message: &PlacedMessage) -> Result<(), DbErr> {
+async fn wake_waiting(tx: &DatabaseTransaction, message: &PlacedMessage) -> Result<(), DbErr> {
     let sql = "INSERT INTO wakeups (conversation_id, workspace_id, generation, due_at, claimed_until, tries) \
                SELECT DISTINCT v.id, v.workspace_id, {now}, {now}, 0, 0 FROM conversations v CROSS JOIN messages m ON m.conversation_id = v.id \
                WHERE v.channel_id = ? AND v.recipient_canonical = ? AND v.recipient_kind = 'phone' AND m.status IN ('queued', 'held') \

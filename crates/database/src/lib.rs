@@ -29,6 +29,7 @@ mod rows;
 mod save_change;
 mod seal;
 mod sql;
+mod templates;
 mod tenants;
 mod wakeups;
 mod writer;

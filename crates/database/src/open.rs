@@ -6,10 +6,13 @@
 use crate::dialect::claim_names;
 use crate::rows::{millis, uuid_at};
 use crate::sql::{Rows, Script, all};
+use crate::templates::stored_wording;
+use crate::wakeups::signed;
 use overture_domain::entities::{Address, AddressKind, Author, ConversationStatus, Direction, MessageStatus};
 use overture_domain::ids::{TenantId, Version};
 use overture_domain::ports::{ContactChoice, IdempotencyRecord, OpenConversation, OpenError, Opened, StoreError};
 use overture_domain::time::Timestamp;
+use overture_domain::values::Wording;
 use sea_orm::{ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbErr, QueryResult};
 use std::collections::{HashMap, HashSet};
 use tokio::sync::oneshot;
@@ -21,6 +24,8 @@ const FIRST_GENERATION: i64 = 1;
 /// A conversation that waits to be opened.
 pub(crate) struct OpenMember {
     opening: OpenConversation,
+    /// Whether it sends what asks the contact to write: unless another is out.
+    asks: bool,
     verdict: Verdict,
     answer: oneshot::Sender<Result<Opened, OpenError>>,
 }
@@ -38,7 +43,7 @@ enum Verdict {
 impl OpenMember {
     pub(crate) fn new(opening: OpenConversation) -> (Self, oneshot::Receiver<Result<Opened, OpenError>>) {
         let (answer, asked) = oneshot::channel();
-        (Self { opening, verdict: Verdict::Written, answer }, asked)
+        (Self { opening, asks: false, verdict: Verdict::Written, answer }, asked)
     }
 
     /// Answers after the batch was committed or failed.
@@ -76,6 +81,8 @@ pub(crate) async fn write(tx: &DatabaseTransaction, members: &mut [OpenMember]) 
     );
     write_conversations(&mut script, &winners);
     write_messages(&mut script, &winners);
+    let asking = members.iter().filter(|member| member.asks && matches!(member.verdict, Verdict::Written));
+    write_openers(&mut script, asking.map(|member| &member.opening));
     write_wakeups(&mut script, &winners);
     write_idempotency_records(&mut script, &winners);
     script.change(tx).await
@@ -93,6 +100,7 @@ async fn judge(tx: &DatabaseTransaction, members: &mut [OpenMember]) -> Result<(
             match taken.claim(&member.opening) {
                 Ok(()) => {
                     written.insert(id);
+                    member.asks = taken.asks(&member.opening);
                     Verdict::Written
                 }
                 Err(_) if exists(tx, id).await? => Verdict::WrittenBefore,
@@ -113,11 +121,14 @@ struct Taken {
     keys: HashSet<(Uuid, Vec<u8>)>,
     addresses: HashSet<(Uuid, String, String)>,
     versions: HashMap<Uuid, Version>,
+    /// Whom somebody has asked to write, by channel and number.
+    openers: HashSet<(Uuid, String)>,
 }
 
 impl Taken {
     async fn load(tx: &DatabaseTransaction, members: &[OpenMember]) -> Result<Self, DbErr> {
         let (mut keys, mut addresses, mut contacts) = (Rows::new(2), Rows::new(3), Rows::new(2));
+        let mut openers = Rows::new(2);
         let mut names = Vec::new();
         for OpenMember { opening, .. } in members {
             let tenant = opening.tenant_id.as_uuid();
@@ -131,6 +142,11 @@ impl Taken {
             }
             if let ContactChoice::Use { id, .. } = &opening.contact {
                 contacts.push([id.as_uuid().into(), tenant.into()]);
+            }
+            if opening.held.is_some() {
+                let (channel, number) = asked(opening);
+                names.push(format!("opener of {channel} to {number}"));
+                openers.push([channel.into(), number.into()]);
             }
         }
         claim_names(tx, names).await?;
@@ -150,6 +166,11 @@ impl Taken {
             "SELECT 'contact', c.id, c.version FROM r CROSS JOIN contacts c ON c.id = r.c1 AND c.tenant_id = r.c2 \
              ORDER BY c.id {lock c}",
         );
+        script.push_rows(
+            openers,
+            "SELECT 'opener', o.channel_id, o.canonical FROM r CROSS JOIN openers o ON o.channel_id = r.c1 AND o.canonical = r.c2 \
+             WHERE o.until > {now}",
+        );
         let mut taken = Self::default();
         for row in script.read(tx).await? {
             taken.note(&row)?;
@@ -165,11 +186,19 @@ impl Taken {
             "address" => {
                 self.addresses.insert((uuid_at(row, 1)?, row.try_get_by_index(2)?, row.try_get_by_index(3)?));
             }
+            "opener" => {
+                self.openers.insert((uuid_at(row, 1)?, row.try_get_by_index(2)?));
+            }
             _ => {
                 self.versions.insert(uuid_at(row, 1)?, Version(row.try_get_by_index(2)?));
             }
         }
         Ok(())
+    }
+
+    /// Whether an opening asks its contact to write: nobody else has.
+    fn asks(&mut self, opening: &OpenConversation) -> bool {
+        opening.held.is_some() && self.openers.insert(asked(opening))
     }
 
     /// Takes what an opening needs, or says why it cannot have it; then nothing is taken.
@@ -203,6 +232,11 @@ impl Taken {
 /// The name under which whoever means an address waits for the others.
 pub(crate) fn address_name(tenant: TenantId, kind: AddressKind, canonical: &str) -> String {
     format!("{tenant} {} {canonical}", kind.as_str())
+}
+
+/// Whom an opening would ask to write, and on which channel.
+fn asked(opening: &OpenConversation) -> (Uuid, String) {
+    (opening.channel_id.as_uuid(), opening.recipient.address.canonical().to_owned())
 }
 
 fn address_key(tenant: TenantId, address: &Address) -> (Uuid, String, String) {
@@ -290,31 +324,84 @@ fn write_conversations(script: &mut Script, winners: &[&OpenConversation]) {
     script.push_rows(rows, sql);
 }
 
+/// What is written of a message, whoever it is for.
+struct NewMessage<'m> {
+    id: Uuid,
+    content: &'m str,
+    status: MessageStatus,
+    wire_message_id: Option<String>,
+    /// How long it is held before its own time begins.
+    held_for: Option<i64>,
+    wording: Option<String>,
+}
+
+const MESSAGE_COLUMNS: usize = 13;
+
+fn push_message(rows: &mut Rows, opening: &OpenConversation, message: NewMessage<'_>) {
+    let (key, agent) = match &opening.author {
+        Author::Key(key) => (Some(key.as_uuid()), None),
+        Author::Agent(agent) => (None, Some(agent)),
+    };
+    rows.push::<MESSAGE_COLUMNS>([
+        message.id.into(),
+        opening.conversation_id.as_uuid().into(),
+        Direction::Outbound.as_str().into(),
+        key.into(),
+        agent.map(|agent| agent.id().to_owned()).into(),
+        agent.map(|agent| agent.name().to_owned()).into(),
+        message.content.into(),
+        message.status.as_str().into(),
+        message.wire_message_id.into(),
+        opening.deliver_within.as_millis().into(),
+        millis(opening.created_at),
+        message.wording.into(),
+        message.held_for.into(),
+    ]);
+}
+
+/// What is held has until then for the contact to write; its own time is kept for when it does.
+const INSERT_MESSAGES: &str = "INSERT INTO messages (id, conversation_id, direction, author_key_id, author_agent_id, author_agent_name, \
+    content, status, provider_message_id, attempts, unclear, next_attempt_at, deliver_by, created_at, template, held_within) \
+    SELECT c1, c2, c3, c4, c5, c6, c7, c8, c9, 0, 0, {now}, {now} + coalesce(c13, c10), c11, c12, CASE WHEN c13 IS NULL THEN NULL ELSE c10 END \
+    FROM r WHERE c1 IS NOT NULL";
+
 fn write_messages(script: &mut Script, winners: &[&OpenConversation]) {
-    let mut rows = Rows::new(11);
+    let mut rows = Rows::new(MESSAGE_COLUMNS);
     for opening in winners {
-        let (key, agent) = match &opening.author {
-            Author::Key(key) => (Some(key.as_uuid()), None),
-            Author::Agent(agent) => (None, Some(agent)),
+        let message = NewMessage {
+            id: opening.message_id.as_uuid(),
+            content: opening.content.as_str(),
+            status: if opening.held.is_some() { MessageStatus::Held } else { MessageStatus::Queued },
+            wire_message_id: opening.wire_message_id.clone(),
+            held_for: opening.held.as_ref().map(|held| signed(held.for_)),
+            wording: stored_wording(&opening.wording),
         };
-        rows.push([
-            opening.message_id.as_uuid().into(),
-            opening.conversation_id.as_uuid().into(),
-            Direction::Outbound.as_str().into(),
-            key.into(),
-            agent.map(|agent| agent.id().to_owned()).into(),
-            agent.map(|agent| agent.name().to_owned()).into(),
-            opening.content.as_str().into(),
-            MessageStatus::Queued.as_str().into(),
-            opening.wire_message_id.clone().into(),
-            opening.deliver_within.as_millis().into(),
-            millis(opening.created_at),
-        ]);
+        push_message(&mut rows, opening, message);
     }
-    let sql = "INSERT INTO messages (id, conversation_id, direction, author_key_id, author_agent_id, author_agent_name, content, status, \
-               provider_message_id, attempts, unclear, next_attempt_at, deliver_by, created_at) \
-               SELECT c1, c2, c3, c4, c5, c6, c7, c8, c9, 0, 0, {now}, {now} + c10, c11 FROM r WHERE c1 IS NOT NULL";
-    script.push_rows(rows, sql);
+    script.push_rows(rows, INSERT_MESSAGES);
+}
+
+/// What asks contacts to write: a message of its own, and the mark that it is out.
+fn write_openers<'o>(script: &mut Script, openings: impl Iterator<Item = &'o OpenConversation>) {
+    let (mut messages, mut openers) = (Rows::new(MESSAGE_COLUMNS), Rows::new(4));
+    for opening in openings {
+        let Some(held) = &opening.held else { continue };
+        let message = NewMessage {
+            id: held.opener_id.as_uuid(),
+            content: held.opener.text.as_deref().unwrap_or("(template)"),
+            status: MessageStatus::Queued,
+            wire_message_id: None,
+            held_for: None,
+            wording: stored_wording(&Wording::Template(held.opener.clone())),
+        };
+        push_message(&mut messages, opening, message);
+        let (channel, number) = asked(opening);
+        openers.push([channel.into(), number.into(), held.opener_id.as_uuid().into(), signed(held.for_).into()]);
+    }
+    script.push_rows(messages, INSERT_MESSAGES);
+    let sql = "INSERT INTO openers (channel_id, canonical, message_id, until) SELECT c1, c2, c3, {now} + c4 FROM r WHERE c1 IS NOT NULL \
+               ON CONFLICT (channel_id, canonical) DO UPDATE SET message_id = excluded.message_id, until = excluded.until";
+    script.push_rows(openers, sql);
 }
 
 fn write_wakeups(script: &mut Script, winners: &[&OpenConversation]) {

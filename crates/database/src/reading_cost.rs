@@ -14,7 +14,7 @@ use overture_domain::ports::{
     KeyedHash, OpenConversation, StartOrder, Tenant, TenantRepo, WakeupQueue, WantedContact, Workspace,
 };
 use overture_domain::time::Timestamp;
-use overture_domain::values::{Content, DeliverWithin, EmailAddress};
+use overture_domain::values::{Content, DeliverWithin, EmailAddress, Wording};
 use sea_orm::{ConnectionTrait, DatabaseConnection};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -90,6 +90,7 @@ impl Place {
             on_unclear: OnUnclear::Resend,
             fault: None,
             message_id_domain: Some("example.com".into()),
+            outside_window: None,
             version: Version::FIRST,
             created_at: NOW,
         };
@@ -162,6 +163,8 @@ impl Place {
             subject: None,
             preview: "Hello".into(),
             content: Content::parse("Hello").unwrap().unwrap(),
+            wording: Wording::AsWritten,
+            held: None,
             author: Author::Key(ApiKeyId::from_uuid(Uuid::from_u128(5))),
             wire_message_id: None,
             deliver_within: DeliverWithin::from_millis(60_000),

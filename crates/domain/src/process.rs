@@ -3,7 +3,7 @@
 
 use crate::entities::{
     AttemptOutcome, Attention, AttentionReason, ChannelFault, ChannelKind, ConversationStatus, EXPIRED, MessageError,
-    MessageStatus, OnUnclear,
+    MessageStatus, NEVER_OPENED, OnUnclear, WINDOW_CLOSED,
 };
 use crate::ids::{ChannelId, ConversationId, MessageId, Version};
 use crate::ports::{Accepted, AttemptChange, Cause, ChannelChange, MessageChange, ProcessChange, SendError};
@@ -88,6 +88,13 @@ pub enum Event {
         /// When people see it was found.
         at: Timestamp,
     },
+    /// A message's text may not leave, because the contact's window is closed and no template carries it.
+    WindowClosed {
+        /// Which.
+        message: MessageId,
+        /// When people see it was found.
+        at: Timestamp,
+    },
     /// A message's `deliverWithin` has passed.
     Expired {
         /// Which.
@@ -131,6 +138,7 @@ impl ConversationProcess {
                 };
                 self.not_sent(message, Ended { number, probed: false, at }, SendError::Unclear(cause))
             }
+            Event::WindowClosed { message, at } => self.window_closed(message, at),
             Event::Expired { message, at } => self.expired(message, at),
         };
         self.status = decided.status;
@@ -234,6 +242,16 @@ impl ConversationProcess {
         let (status, reason) = self.without_success(message);
         let unclear = status == MessageStatus::Unconfirmed;
         let mut change = self.given_up(message, status, reason, at);
+        if self.pending.iter().any(|pending| pending.id == message && pending.status == MessageStatus::Held) {
+            let text = "The contact did not answer the message that asked whether to write. This one was not sent.";
+            change.message.error = Some(MessageError {
+                code: NEVER_OPENED.into(),
+                text: text.into(),
+                provider_code: None,
+                retryable: false,
+            });
+            return change;
+        }
         let text = if unclear {
             "Its time to be delivered ended while an attempt was unclear: the provider may have taken it."
         } else {
@@ -241,6 +259,19 @@ impl ConversationProcess {
         };
         change.message.error =
             Some(MessageError { code: EXPIRED.into(), text: text.into(), provider_code: None, retryable: false });
+        change
+    }
+
+    fn window_closed(&self, message: MessageId, at: Timestamp) -> ProcessChange {
+        let (status, reason) = self.without_success(message);
+        let mut change = self.given_up(message, status, reason, at);
+        change.message.error = Some(MessageError {
+            code: WINDOW_CLOSED.into(),
+            text: "The contact has not written for 24 hours, and the channel has no template that carries texts then. It was not sent."
+                .into(),
+            provider_code: None,
+            retryable: false,
+        });
         change
     }
 

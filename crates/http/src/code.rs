@@ -198,6 +198,8 @@ const fn problem_status(code: ProblemCode) -> StatusCode {
         | ProblemCode::ContentRequired
         | ProblemCode::InvalidContent
         | ProblemCode::ContentTooLong
+        | ProblemCode::InvalidTemplate
+        | ProblemCode::TemplateRequired
         | ProblemCode::InvalidDeliverWithin
         | ProblemCode::InvalidAgent => StatusCode::BAD_REQUEST,
     }

@@ -3,7 +3,7 @@
 use crate::bodies::{
     AgentBody, ApprovedTemplateBody, AttentionBody, ChannelBody, ChannelPage, ChannelPatchBody, ComposeAnswer,
     ComposeBody, ContactBody, ConversationBody, FaultBody, MessageBody, MessageErrorBody, MessagePage, NewChannelBody,
-    TemplateList, WebhooksBody,
+    TemplateBody, TemplateList, WebhooksBody,
 };
 use crate::endpoints::healthz::Healthy;
 use crate::endpoints::readyz::Ready;
@@ -33,7 +33,7 @@ use utoipa::{Modify, OpenApi};
         channel_actions::templates, healthz::healthz, readyz::readyz,
     ),
     components(schemas(
-        ComposeBody, AgentBody, ComposeAnswer, ConversationBody, AttentionBody, MessageBody, MessageErrorBody, MessagePage, ContactBody,
+        ComposeBody, AgentBody, TemplateBody, ComposeAnswer, ConversationBody, AttentionBody, MessageBody, MessageErrorBody, MessagePage, ContactBody,
         ChannelBody, ChannelPage, FaultBody, WebhooksBody, NewChannelBody, ChannelPatchBody, ApprovedTemplateBody, TemplateList,
         channel_actions::Done, FailureBody, Healthy, Ready,
     )),
@@ -58,7 +58,7 @@ impl Modify for Finish {
             .description(Some("An API key: `ov_` and 43 letters and digits. `overture key create` makes one."))
             .build();
         components.security_schemes.insert("apiKey".into(), SecurityScheme::Http(scheme).into());
-        for name in ["ComposeRequest", "Agent", "NewChannel", "ChannelPatch"] {
+        for name in ["ComposeRequest", "Agent", "Template", "NewChannel", "ChannelPatch"] {
             if let Some(RefOr::T(Schema::Object(object))) = components.schemas.get_mut(name) {
                 // An unknown field is refused.
                 object.additional_properties = Some(Box::new(AdditionalProperties::FreeForm(false)));

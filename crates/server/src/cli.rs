@@ -187,7 +187,7 @@ pub(crate) struct ChannelArgs {
     /// How the person at the other end is reached.
     #[arg(long = "type", value_name = "TYPE", value_parser = words(ChannelKind::ALL, ChannelKind::as_str, ChannelKind::parse))]
     pub(crate) kind: ChannelKind,
-    /// Who carries the messages: sandbox for every type, smtp for email.
+    /// Who carries the messages: sandbox for every type, smtp for email, twilio for sms and whatsapp, whatsapp-cloud for whatsapp.
     #[arg(long, value_name = "TRANSPORT", value_parser = words(Transport::ALL, Transport::as_str, Transport::parse))]
     pub(crate) transport: Transport,
     /// What it is called.
@@ -195,12 +195,18 @@ pub(crate) struct ChannelArgs {
     pub(crate) name: String,
     /// Its settings: a JSON object, @FILE that holds one, or - for standard input. A secret may be {"fromEnv":"NAME"}.
     /// SMTP: {"host","port","tls":"none|starttls|tls","username","password","from","replyTo"}.
+    /// Twilio: {"accountSid","authToken","from"} or {…,"messagingServiceSid"}. WhatsApp Cloud API:
+    /// {"phoneNumberId","businessAccountId","accessToken","appSecret","verifyToken"}.
     #[arg(long, value_name = "JSON", default_value = "{}")]
     pub(crate) config: String,
     /// Try the settings first, without sending: the channel takes messages only if they work. Without this it is taken for
     /// working, and the first message tells.
     #[arg(long)]
     pub(crate) verify: bool,
+    /// What leaves on WhatsApp to a contact that has not written for 24 hours:
+    /// {"mode":"carry","template":{"name","language"} or {"contentSid"},"body":"… {{1}} …"}.
+    #[arg(long, value_name = "JSON", default_value = "null")]
+    pub(crate) outside_window: String,
     #[command(flatten)]
     pub(crate) of: OfTenant,
 }

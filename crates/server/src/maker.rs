@@ -3,7 +3,7 @@
 
 use crate::failure::Failure;
 use crate::hints::hint;
-use overture_channels::check_settings;
+use overture_channels::{SettingsProblem, check_outside_window, check_settings};
 use overture_domain::entities::{
     ApiKey, Channel, ChannelKind, ChannelLimits, ChannelState, KeyDigest, OnUnclear, Scope, Transport,
 };
@@ -51,6 +51,7 @@ pub(crate) struct NewChannel<'a> {
     pub(crate) settings: &'a Value,
     /// Whether it is to be verified before it takes messages; if not, it is taken for working.
     pub(crate) verifies: bool,
+    pub(crate) outside_window: &'a Value,
 }
 
 /// A key that is wanted.
@@ -110,6 +111,7 @@ impl Maker {
                 name,
                 settings: &Value::Object(Default::default()),
                 verifies: false,
+                outside_window: &Value::Null,
             })
             .await?;
         }
@@ -155,11 +157,13 @@ impl Maker {
     /// # Errors
     /// A transport that cannot carry that kind, settings that do not do, and what the store says.
     pub(crate) async fn channel(&self, new: NewChannel<'_>) -> Result<ChannelId, Failure> {
-        let NewChannel { tenant, workspace, kind, transport, name, settings, verifies } = new;
+        let NewChannel { tenant, workspace, kind, transport, name, settings, verifies, outside_window } = new;
         let environment = |name: &str| std::env::var(name).ok();
-        let checked = check_settings(kind, transport, settings, &environment).map_err(|problem| {
+        let refused = |problem: SettingsProblem| {
             Failure::usage(format!("{} {}", problem.field, problem.reason)).remedy(problem.remedy)
-        })?;
+        };
+        let checked = check_settings(kind, transport, settings, &environment).map_err(refused)?;
+        let outside_window = check_outside_window(kind, transport, outside_window).map_err(refused)?;
         let channel = Channel {
             id: self.ids.channel_id(),
             tenant_id: tenant,
@@ -174,6 +178,7 @@ impl Maker {
             on_unclear: OnUnclear::default_for(kind),
             fault: None,
             message_id_domain: checked.message_id_domain,
+            outside_window,
             version: Version::FIRST,
             created_at: self.clock.now(),
         };

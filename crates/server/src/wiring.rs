@@ -142,6 +142,7 @@ impl Running {
                 contacts: Arc::clone(&ports.contacts),
                 channels: Arc::clone(&ports.channels),
                 conversations: Arc::clone(&ports.conversations),
+                inbound: Arc::clone(&ports.inbound),
                 starter: Arc::clone(&engine.door),
                 clock: Arc::clone(&ports.clock),
                 ids: Arc::clone(&ports.ids),

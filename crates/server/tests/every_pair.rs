@@ -14,8 +14,8 @@ use overture_domain::use_cases::RunConversation;
 use overture_temporal::{
     TemporalConnection, TemporalOptions, TemporalStarter, TemporalTls, TemporalWorker, WorkerSettings,
 };
-use overture_testkit::engine_contract;
-use overture_testkit::engine_contract::EngineHarness;
+use overture_testkit::engine_contract::{EngineHarness, Stage, behaviours};
+use overture_testkit::{engine_contract, eventually};
 use overture_tests::temporal_server::TemporalServer;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -25,6 +25,9 @@ use tokio::sync::OnceCell;
 
 /// As many namespaces as there may be behaviours, on both databases.
 const NAMESPACES: usize = 48;
+
+/// So few that what a behaviour asks for is asked across several histories.
+const ROUNDS: u32 = 2;
 
 /// The engine of one process.
 struct OnTemporal {
@@ -74,7 +77,7 @@ impl EngineHarness for OnTemporal {
     }
 
     fn starter(&self) -> Arc<dyn WorkflowStarter> {
-        Arc::new(TemporalStarter::new(self.connection.clone()))
+        Arc::new(TemporalStarter::new(self.connection.clone()).beginning_anew_after(ROUNDS))
     }
 
     async fn stop(&self) {
@@ -92,3 +95,22 @@ engine_contract!(sqlite_embedded, InProcess, SqliteFile);
 engine_contract!(postgres_embedded, InProcess, PostgresDatabase);
 engine_contract!(sqlite_temporal, OnTemporal, SqliteFile);
 engine_contract!(postgres_temporal, OnTemporal, PostgresDatabase);
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_history_that_has_grown_long_begins_anew_and_can_still_be_searched_for() {
+    let stage = Stage::set::<OnTemporal, SqliteFile>().await;
+    behaviours::a_conversation_that_rests_again_and_again_is_called_each_time(&stage).await;
+    let namespace = namespace_of_this_test();
+    // Seven calls are three times two, and one. What can be searched for follows what is.
+    for (is, count) in [("=", 3), ("!=", 1)] {
+        let query = format!(
+            "ExecutionStatus {is} 'ContinuedAsNew' AND OvertureConversationId IS NOT NULL AND OvertureWorkspaceId IS NOT NULL"
+        );
+        eventually("Temporal tells of each history", async || {
+            let list = ["workflow", "list", "--namespace", &namespace, "--query", &query];
+            let listed = server().await.ask(&list).expect("Temporal lists");
+            String::from_utf8_lossy(&listed).matches("\"WORKFLOW_EXECUTION_STATUS_").count() == count
+        })
+        .await;
+    }
+}

@@ -66,3 +66,71 @@ impl TemporalOptions {
             .build())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn options(address: &str) -> TemporalOptions {
+        TemporalOptions {
+            address: address.into(),
+            namespace: "default".into(),
+            tls: TemporalTls::default(),
+            api_key: None,
+        }
+    }
+
+    #[test]
+    fn tls_is_spoken_where_the_address_the_options_or_an_api_key_say_so() {
+        let plain = options("http://temporal.internal:7233");
+        assert!(plain.connection().unwrap().tls_options.is_none());
+        let enabled = TemporalTls { enabled: true, ..TemporalTls::default() };
+        for speaking in [
+            options("https://temporal.internal:7233"),
+            TemporalOptions { tls: enabled, ..plain.clone() },
+            TemporalOptions { api_key: Some(Secret::from("cloud key".to_owned())), ..plain },
+        ] {
+            assert!(speaking.connection().unwrap().tls_options.is_some(), "{speaking:?}");
+        }
+    }
+
+    #[test]
+    fn an_api_key_and_certificates_reach_the_sdk_and_no_debug_text() {
+        let tls = TemporalTls {
+            enabled: true,
+            server_ca: Some(b"authority".to_vec()),
+            server_name: Some("temporal.example.com".into()),
+            client: Some((b"certificate".to_vec(), Secret::from("private key".to_owned()))),
+        };
+        let options = TemporalOptions {
+            tls,
+            api_key: Some(Secret::from("cloud key".to_owned())),
+            ..options("https://temporal.internal:7233")
+        };
+        let connection = options.connection().unwrap();
+        assert_eq!(connection.api_key.as_deref(), Some("cloud key"));
+        let tls = connection.tls_options.unwrap();
+        assert_eq!(tls.server_root_ca_cert.as_deref(), Some(&b"authority"[..]));
+        assert_eq!(tls.domain.as_deref(), Some("temporal.example.com"));
+        let client = tls.client_tls_options.unwrap();
+        assert_eq!(
+            (&client.client_cert[..], &client.client_private_key[..]),
+            (&b"certificate"[..], &b"private key"[..])
+        );
+        let told = format!("{options:?}");
+        assert!(!told.contains("cloud key") && !told.contains("private key"), "{told}");
+    }
+
+    #[test]
+    fn only_what_stays_on_this_machine_travels_uncompressed() {
+        for (address, compression) in [
+            ("http://127.0.0.1:7233", GrpcCompression::None),
+            ("http://localhost:7233", GrpcCompression::None),
+            ("http://[::1]:7233", GrpcCompression::None),
+            ("http://temporal.internal:7233", GrpcCompression::Gzip),
+        ] {
+            assert_eq!(options(address).connection().unwrap().grpc_compression, compression, "{address}");
+        }
+        assert!(options("temporal").connection().is_err());
+    }
+}

@@ -2,7 +2,7 @@
 
 use crate::attributes::Attributes;
 use crate::connection::TemporalConnection;
-use crate::workflow::{OutboundConversationWorkflow, WorkflowInput};
+use crate::workflow::{OutboundConversationWorkflow, ROUNDS, WorkflowInput};
 use crate::{TASK_QUEUE, workflow_id};
 use async_trait::async_trait;
 use overture_domain::ports::{StartError, StartOrder, Started, WorkflowStarter};
@@ -19,12 +19,19 @@ const TIMEOUT: Duration = Duration::from_secs(5);
 /// Starts workflows by signal-with-start: what runs is woken, what does not run or has ended is started.
 pub struct TemporalStarter {
     connection: TemporalConnection,
+    rounds: u32,
 }
 
 impl TemporalStarter {
     /// On a connection, which need not stand yet.
     pub fn new(connection: TemporalConnection) -> Self {
-        Self { connection }
+        Self { connection, rounds: ROUNDS }
+    }
+
+    /// The same, but the history of what it starts begins anew after so many rounds.
+    #[must_use]
+    pub fn beginning_anew_after(self, rounds: u32) -> Self {
+        Self { rounds, ..self }
     }
 }
 
@@ -38,6 +45,7 @@ impl WorkflowStarter for TemporalStarter {
         let input = WorkflowInput {
             conversation_id: order.conversation_id.to_string(),
             shows_status: established.attributes.known,
+            rounds: self.rounds,
         };
         let started = established.client.signal_with_start_workflow(
             OutboundConversationWorkflow::run,

@@ -15,7 +15,7 @@ use temporalio_sdk::{
 };
 
 /// After so many rounds a history begins anew, so that none grows without bound.
-const ROUNDS: u32 = 500;
+pub(crate) const ROUNDS: u32 = 500;
 /// The longest a call may take; then it is given up and made again.
 const TIME_LIMIT: Duration = Duration::from_secs(15 * 60);
 /// Without a sign of life for so long a call is made again, by another worker if need be.
@@ -30,6 +30,15 @@ pub struct WorkflowInput {
     pub conversation_id: String,
     /// Whether the status may be shown as a search attribute.
     pub shows_status: bool,
+    /// After so many rounds the history begins anew. It is told at the start, so that a version with another number
+    /// replays what began with this one.
+    #[serde(default = "rounds")]
+    pub rounds: u32,
+}
+
+/// What those began with that were not told.
+const fn rounds() -> u32 {
+    500
 }
 
 /// What a call of `run_conversation` answers.
@@ -63,7 +72,7 @@ impl OutboundConversationWorkflow {
     #[run(name = "OutboundConversationWorkflow")]
     pub async fn run(ctx: &mut WorkflowContext<Self>) -> WorkflowResult<()> {
         let input = ctx.state(|state| state.input.clone());
-        for _ in 0..ROUNDS {
+        for _ in 0..input.rounds {
             let seen = ctx.state(|state| state.wakes);
             let answer = ctx
                 .execute_activity(

@@ -2,6 +2,7 @@
 
 use anyhow::{Context, Result, bail, ensure};
 use overture_tests::conditions::{SOON, pause};
+use overture_tests::faults::{self, Outcome};
 use overture_tests::installation::Installation;
 use overture_tests::mail_server::MailServer;
 use overture_tests::measurements::append;
@@ -20,7 +21,9 @@ async fn main() -> Result<()> {
         ["crashes", kills] => crashes(kills.parse()?).await?,
         ["drain"] => drain(Duration::from_secs(30 * 60)).await?,
         ["drain", minutes] => drain(Duration::from_secs(60 * minutes.parse::<u64>()?)).await?,
-        _ => bail!("say which: crashes [KILLS], drain [MINUTES]"),
+        ["faults"] => faults(1_000).await?,
+        ["faults", composes] => faults(composes.parse()?).await?,
+        _ => bail!("say which: crashes [KILLS], drain [MINUTES], faults [COMPOSES]"),
     };
     eprintln!("appended to {}", page.display());
     Ok(())
@@ -44,6 +47,57 @@ async fn crashes(kills: usize) -> Result<std::path::PathBuf> {
         ("whole run", format!("{} s", began.elapsed().as_secs())),
     ];
     append("crashes", intro, "just soak crashes", &rows)
+}
+
+/// Every fault of the servers behind an installation on PostgreSQL and Temporal, one after the other.
+async fn faults(composes: u64) -> Result<std::path::PathBuf> {
+    let began = Instant::now();
+    let mut rows = vec![("composes of each, by eight clients with idempotency keys", composes.to_string())];
+    let mut survived = |what: &'static str, outcome: Outcome| {
+        let told = told(&outcome);
+        eprintln!("{what}: {told}");
+        rows.push((what, told));
+    };
+    survived("Temporal down for the whole load, then up", faults::temporal_down_for_the_whole_load(composes).await?);
+    survived(
+        "Temporal killed twice in the load, and started again with what it had written",
+        faults::temporal_killed_in_the_load(composes).await?,
+    );
+    survived(
+        "connections cut before and after COMMIT, then a crash of PostgreSQL",
+        faults::postgres_cut_around_commit_and_restarted(composes).await?,
+    );
+    #[cfg(debug_assertions)]
+    survived(
+        "three workers killed between send and record",
+        faults::worker_killed_between_send_and_record(composes).await?,
+    );
+    survived("two APIs and two workers", faults::two_apis_and_two_workers(composes).await?);
+    survived(
+        "the same, the clock of one API and one worker five minutes ahead",
+        faults::a_clock_five_minutes_ahead(composes).await?,
+    );
+    survived("every connection taken", faults::every_connection_taken(composes).await?);
+    rows.push(("whole run", format!("{} s", began.elapsed().as_secs())));
+    rows.push(("profile", if cfg!(debug_assertions) { "debug" } else { "release" }.to_owned()));
+    let intro = "PostgreSQL, Temporal's development server, an API and a worker (two of each where it says so); eight clients compose and \
+                 repeat what the contract lets them, while something breaks. Checked after each fault: every 200 is exactly one \
+                 conversation, every message was sent, unclear attempts are exactly those that a death left open, a copy came only \
+                 of those, byte for byte, and no wakeup is left. A drain is counted from the end of the fault, or from the last 200 where that \
+                 came later, until no message waits; its rate says what was left of the machine for all of these servers at once, \
+                 no more than that.";
+    append("faults", intro, "just soak faults", &rows)
+}
+
+fn told(outcome: &Outcome) -> String {
+    let Outcome { held, drain, struck } = outcome;
+    let (waited, took) = (drain.waited, drain.took.as_secs_f64());
+    let rate = f64::from(u32::try_from(waited).unwrap_or(u32::MAX)) / took;
+    format!(
+        "{} conversations, each sent; struck {struck} times; {} requests repeated; {} unclear attempts; {} copies; {waited} waited and were \
+         drained in {took:.1} s ({rate:.0} per second)",
+        held.composes, held.repeated, held.unclear, held.copies,
+    )
 }
 
 /// Composes at one pace; the mail server is down for the first half of the time.

@@ -27,7 +27,7 @@ async fn main() -> Result<()> {
     writeln!(
         out,
         "\nOverture      {url}        (API page: {url}/docs)\n\
-         Temporal      http://127.0.0.1:{ui_port}/namespaces/default/workflows\n\
+         Temporal      {temporal}        (web page: http://127.0.0.1:{ui_port}/namespaces/default/workflows)\n\
          PostgreSQL    {database}\n\
          outbox        {outbox}\n\
          API key       {key}\n\n\
@@ -36,6 +36,7 @@ async fn main() -> Result<()> {
          \"subject\":\"Hello\",\"content\":\"Dear Jan, hello.\"}}'\n\n\
          Ctrl-C ends and forgets all of it.",
         url = api.url(),
+        temporal = temporal.address,
         outbox = installation.outbox().display(),
         key = demo.api_key,
         workspace = demo.workspace,

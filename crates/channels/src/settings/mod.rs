@@ -4,6 +4,7 @@
 //! Refused here: connecting to what they name. Names of hosts may be looked up and settings may be proven by sending.
 
 mod fields;
+mod outside_window;
 mod sandbox;
 mod smtp;
 mod twilio;
@@ -14,6 +15,7 @@ use overture_domain::values::Flaw;
 use serde_json::Value;
 use thiserror::Error;
 
+pub use outside_window::{check_outside_window, outside_window_json};
 pub use overture_domain::ports::CheckedSettings;
 pub(crate) use sandbox::SandboxSettings;
 pub use smtp::is_this_machine;

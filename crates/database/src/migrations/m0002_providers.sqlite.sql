@@ -7,6 +7,7 @@ ALTER TABLE messages ADD COLUMN kind TEXT NOT NULL DEFAULT 'text';
 ALTER TABLE messages ADD COLUMN raw TEXT;
 ALTER TABLE messages ADD COLUMN template TEXT;
 ALTER TABLE messages ADD COLUMN sent_as TEXT;
+ALTER TABLE messages ADD COLUMN held_within INTEGER;
 
 ALTER TABLE attempts ADD COLUMN provider_message_id TEXT;
 ALTER TABLE attempts ADD COLUMN reached TEXT;
@@ -48,3 +49,12 @@ CREATE INDEX receipts_waiting_by_age ON receipts (kept_at) WHERE NOT applied;
 
 CREATE INDEX conversations_by_phone ON conversations (channel_id, recipient_canonical, last_message_at) WHERE recipient_kind = 'phone';
 CREATE INDEX messages_inbound ON messages (provider_message_id) WHERE direction = 'inbound';
+
+-- What asks a contact to write: one at a time on a channel.
+CREATE TABLE openers (
+  channel_id BLOB NOT NULL REFERENCES channels (id),
+  canonical TEXT NOT NULL,
+  message_id BLOB NOT NULL,
+  until INTEGER NOT NULL,
+  PRIMARY KEY (channel_id, canonical)
+) STRICT, WITHOUT ROWID;

@@ -1,6 +1,6 @@
 //! Channels: one sending identity at one provider, and what it needs to connect.
 
-use super::worded;
+use super::{OutsideWindow, worded};
 use crate::ids::{ChannelId, TenantId, Version, WorkspaceId};
 use crate::time::Timestamp;
 use crate::values::{Country, Secret};
@@ -156,6 +156,8 @@ pub struct Channel {
     pub fault: Option<ChannelFault>,
     /// The domain that stands in the Message-IDs of its email; `None` on other kinds.
     pub message_id_domain: Option<String>,
+    /// What leaves on WhatsApp while the contact's window is closed; `None`: nothing does.
+    pub outside_window: Option<OutsideWindow>,
     /// Grows with every change of its settings.
     pub version: Version,
     /// When it was made.

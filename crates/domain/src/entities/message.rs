@@ -81,6 +81,12 @@ impl std::fmt::Debug for MessageError {
 /// The code of a message whose `deliverWithin` passed before any provider took it.
 pub const EXPIRED: &str = "expired";
 
+/// The code of a message whose contact had not written for a day when it was to leave, with no template to carry it.
+pub const WINDOW_CLOSED: &str = "window_closed";
+
+/// The code of a message that was held for the contact to write, which did not.
+pub const NEVER_OPENED: &str = "never_opened";
+
 /// Who wrote a message.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Author {
@@ -134,7 +140,11 @@ impl Message {
             _ if self.direction == Direction::Inbound => true,
             MessageStatus::Canceled | MessageStatus::Read => true,
             MessageStatus::Queued | MessageStatus::Held | MessageStatus::Sending => false,
-            MessageStatus::Failed if self.error.as_ref().is_some_and(|error| error.code == EXPIRED) => true,
+            MessageStatus::Failed
+                if self.error.as_ref().is_some_and(|error| matches!(error.code.as_str(), EXPIRED | NEVER_OPENED)) =>
+            {
+                true
+            }
             MessageStatus::Failed | MessageStatus::Delivered if kind != ChannelKind::WhatsApp => true,
             MessageStatus::Failed | MessageStatus::Delivered | MessageStatus::Sent | MessageStatus::Unconfirmed => {
                 let since = self.sent_at.unwrap_or(self.deliver_by);

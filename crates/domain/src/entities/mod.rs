@@ -5,12 +5,14 @@ mod channel;
 mod contact;
 mod conversation;
 mod message;
+mod window;
 
 pub use api_key::*;
 pub use channel::*;
 pub use contact::*;
 pub use conversation::*;
 pub use message::*;
+pub use window::*;
 
 /// Gives an enum of plain words its text form in both directions, so that rows and bodies spell it alike.
 macro_rules! worded {

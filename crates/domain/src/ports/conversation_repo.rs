@@ -5,7 +5,7 @@ use crate::entities::{Address, Attempt, Author, ChannelKind, Conversation, Messa
 use crate::ids::{ChannelId, ContactId, ConversationId, MessageId, TenantId, Version, WorkspaceId};
 use crate::notice::Notice;
 use crate::time::Timestamp;
-use crate::values::{Content, DeliverWithin, DisplayName, Subject};
+use crate::values::{Content, DeliverWithin, DisplayName, FilledTemplate, Subject, Wording};
 use async_trait::async_trait;
 use std::time::Duration;
 use thiserror::Error;
@@ -33,6 +33,10 @@ pub struct OpenConversation {
     pub preview: String,
     /// What the first message says.
     pub content: Content,
+    /// How it leaves.
+    pub wording: Wording,
+    /// Whether it waits for the contact to write.
+    pub held: Option<Held>,
     /// Who wrote it.
     pub author: Author,
     /// The Message-ID it will leave with, on email.
@@ -60,6 +64,17 @@ impl std::fmt::Debug for OpenConversation {
             .field("contact", &self.contact)
             .finish_non_exhaustive()
     }
+}
+
+/// A message that waits for the contact to write, and what asks for that.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Held {
+    /// How long it waits at most, counted by the database's clock; its own time begins when the contact writes.
+    pub for_: Duration,
+    /// The id of the message that asks, if one is sent.
+    pub opener_id: MessageId,
+    /// What asks. It is a message of its own, sent unless another is out to this contact on this channel.
+    pub opener: FilledTemplate,
 }
 
 /// What happens to the contact. What does not apply exactly writes nothing and answers `ContactMoved`.

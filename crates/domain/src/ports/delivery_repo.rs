@@ -48,6 +48,9 @@ pub enum Begun {
         /// In how long to look again.
         look_again_in: Duration,
     },
+    /// Its text may leave only while the contact's window is open, which it is not, and there is no template for it.
+    /// Nothing was written.
+    WindowClosed,
     /// There is nothing to send: it was settled.
     Settled,
 }

@@ -6,6 +6,7 @@ use crate::ids::{ChannelId, ConversationId, MessageId, TenantId, Version, Worksp
 use crate::time::Timestamp;
 use crate::values::{Content, PhoneNumber};
 use async_trait::async_trait;
+use std::time::Duration;
 
 /// Where what somebody writes on a channel belongs.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -62,6 +63,8 @@ pub struct PlacedMessage {
     pub written_at: Option<Timestamp>,
     /// When people see it came.
     pub at: Timestamp,
+    /// Whether what is held for this contact may leave; if not, it is canceled.
+    pub releases: bool,
 }
 
 /// In which conversation a contact's message stands.
@@ -101,8 +104,19 @@ pub trait InboundRepo: Send + Sync {
         alias: String,
     ) -> Result<Option<Thread>, StoreError>;
 
+    /// Whether somebody with that number wrote on a channel within that long, by the database's clock.
+    ///
+    /// # Errors
+    /// Any `StoreError` of a read.
+    async fn wrote_within(
+        &self,
+        channel: ChannelId,
+        number: &PhoneNumber,
+        within: Duration,
+    ) -> Result<bool, StoreError>;
+
     /// Keeps a message in its place, in one transaction: the conversation has it, the window of this contact on this channel
-    /// is open from when it was written, and whatever waits for that is woken.
+    /// is open from when it was written, and whatever waits for that is woken: what is held is released or canceled.
     ///
     /// # Errors
     /// `Moved` if its place has changed: place it again. Any `StoreError` of a write.

@@ -106,8 +106,19 @@ impl ReceiveMessage {
             provider_message_id: message.provider_message_id.clone(),
             written_at: message.at,
             at: self.clock.now(),
+            releases: !is_wish_to_stop(message.text.as_deref().unwrap_or_default()),
         }
     }
+}
+
+/// Words that alone are a wish to be written to no more: those that Twilio takes for one, and the German ones.
+const STOP: [&str; 10] =
+    ["stop", "stopall", "unsubscribe", "cancel", "end", "quit", "revoke", "optout", "stopp", "abmelden"];
+
+/// Whether a whole text is a wish to be written to no more; a sentence with such a word in it is none.
+fn is_wish_to_stop(text: &str) -> bool {
+    let text = text.trim().trim_end_matches(['.', '!']).to_lowercase();
+    STOP.contains(&text.as_str())
 }
 
 fn name_of(message: &InboundMessage) -> Option<DisplayName> {
@@ -220,6 +231,14 @@ mod tests {
             panic!("{placed:?}")
         };
         assert_eq!((expect, fill_name), (Version(2), None));
+    }
+
+    #[tokio::test]
+    async fn a_wish_to_stop_releases_nothing() {
+        for (text, releases) in [("Stop", false), (" STOPP! ", false), ("Please stop texting", true), ("Yes", true)] {
+            let placed = kept(thread(None, None), message("text", Some(text))).await;
+            assert_eq!(placed.releases, releases, "{text}");
+        }
     }
 
     #[tokio::test]

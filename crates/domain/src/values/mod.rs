@@ -37,7 +37,10 @@ pub use phone_number::PhoneNumber;
 pub use secret::Secret;
 pub use sms_segments::{SmsEncoding, SmsSegments};
 pub use subject::Subject;
-pub use template::{TemplateMessage, TemplateName, TemplateVariables};
+pub use template::{
+    FilledTemplate, LONGEST_TEMPLATE, TemplateMessage, TemplateName, TemplateVariables, Wording, as_value, fill,
+    placeholders,
+};
 
 /// Gives a value a `Debug` that shows its type and hides what it holds.
 macro_rules! masked_debug {

@@ -5,11 +5,13 @@ use crate::Code;
 use crate::failure::Failure;
 use crate::json::{self, Json};
 use crate::suggest::suggest;
-use overture_domain::use_cases::{AgentFields, ComposeCommand};
+use overture_domain::use_cases::{AgentFields, ComposeCommand, TemplateFields};
+use overture_domain::values::TemplateVariables;
 use serde::Serialize;
 use std::borrow::Cow;
 use utoipa::ToSchema;
-use utoipa::openapi::schema::{Array, ArrayBuilder};
+use utoipa::openapi::RefOr;
+use utoipa::openapi::schema::{AdditionalProperties, Array, ArrayBuilder, ObjectBuilder, OneOfBuilder, Schema, Type};
 
 /// What to open: to whom, through which channel, with which words. A field that is `null` counts as absent, and so does
 /// an optional one that is empty or blank.
@@ -45,6 +47,10 @@ pub(crate) struct ComposeBody<'a> {
     /// over by then fails as `expired` and is never sent later. Left out: four hours on SMS and WhatsApp, one day on email.
     #[schema(value_type = Option<String>, nullable = false, format = "duration", example = "PT4H")]
     deliver_within: Option<Cow<'a, str>>,
+    /// The approved template that leaves instead of `content`, on WhatsApp. Left out: the text leaves while the contact has
+    /// written within 24 hours, else what the channel's `outsideWindow` says.
+    #[schema(value_type = Option<TemplateBody>, nullable = false)]
+    template: Option<TemplateBody<'a>>,
     /// The person who wrote the message. Left out: the API key is its author.
     #[schema(value_type = Option<AgentBody>, nullable = false)]
     agent: Option<AgentBody<'a>>,
@@ -62,9 +68,39 @@ pub(crate) struct AgentBody<'a> {
     name: Option<Cow<'a, str>>,
 }
 
+/// An approved template: by `name` and `language`, or by `contentSid`.
+#[derive(Default, ToSchema)]
+#[schema(as = Template, rename_all = "camelCase")]
+pub(crate) struct TemplateBody<'a> {
+    /// Its name, on the WhatsApp Cloud API.
+    #[schema(value_type = Option<String>, nullable = false, example = "order_follow_up")]
+    name: Option<Cow<'a, str>>,
+    /// The id of its content at Twilio.
+    #[schema(value_type = Option<String>, nullable = false, example = "HXb5b62575e6e4ff6129ad7c8efe1f983e")]
+    content_sid: Option<Cow<'a, str>>,
+    /// The language it was approved in, exactly; needed with `name`.
+    #[schema(value_type = Option<String>, nullable = false, example = "de")]
+    language: Option<Cow<'a, str>>,
+    /// What fills its placeholders: a list for `{{1}}`, `{{2}}`, …, or an object for named ones.
+    #[schema(schema_with = variables, required = false)]
+    variables: Option<TemplateVariables>,
+}
+
+fn variables() -> Schema {
+    let texts = ArrayBuilder::new().items(ObjectBuilder::new().schema_type(Type::String));
+    let named = ObjectBuilder::new().schema_type(Type::Object).additional_properties(Some(
+        AdditionalProperties::RefOr(RefOr::T(Schema::Object(ObjectBuilder::new().schema_type(Type::String).build()))),
+    ));
+    let either = OneOfBuilder::new()
+        .item(texts)
+        .item(named)
+        .description(Some("What fills its placeholders: a list for `{{1}}`, `{{2}}`, …, or an object for named ones."));
+    Schema::OneOf(either.build())
+}
+
 impl<'a> ComposeBody<'a> {
     /// Every field there is, in the order of the documentation.
-    const FIELDS: [&'static str; 10] = [
+    const FIELDS: [&'static str; 11] = [
         "workspaceId",
         "channelId",
         "contactId",
@@ -74,6 +110,7 @@ impl<'a> ComposeBody<'a> {
         "subject",
         "content",
         "deliverWithin",
+        "template",
         "agent",
     ];
 
@@ -95,6 +132,7 @@ impl<'a> ComposeBody<'a> {
             subject,
             content,
             deliver_within,
+            template,
             agent,
         ] = fields(members, Self::FIELDS, "")?;
         Ok(Self {
@@ -107,6 +145,7 @@ impl<'a> ComposeBody<'a> {
             subject: text(subject, "subject")?,
             content: text(content, "content")?,
             deliver_within: text(deliver_within, "deliverWithin")?,
+            template: TemplateBody::read(template)?,
             agent: AgentBody::read(agent)?,
         })
     }
@@ -127,6 +166,57 @@ impl<'a> AgentBody<'a> {
     }
 }
 
+impl<'a> TemplateBody<'a> {
+    const FIELDS: [&'static str; 4] = ["name", "contentSid", "language", "variables"];
+
+    fn read(value: Option<Json<'a>>) -> Result<Option<Self>, Failure> {
+        match value {
+            None => Ok(None),
+            Some(Json::Object(members)) => {
+                let [name, content_sid, language, variables] = fields(members, Self::FIELDS, "template.")?;
+                Ok(Some(Self {
+                    name: text(name, "template.name")?,
+                    content_sid: text(content_sid, "template.contentSid")?,
+                    language: text(language, "template.language")?,
+                    variables: read_variables(variables)?,
+                }))
+            }
+            Some(other) => Err(wrong_type("template", &other, "an object with name and language, or contentSid")),
+        }
+    }
+}
+
+fn read_variables(value: Option<Json<'_>>) -> Result<Option<TemplateVariables>, Failure> {
+    const FIELD: &str = "template.variables";
+    let text = |value: Json<'_>| match value {
+        Json::Text(text) => Ok(text.into_owned()),
+        other => Err(wrong_type(FIELD, &other, "a list of strings, or an object of strings")),
+    };
+    match value {
+        None => Ok(None),
+        Some(Json::List(values)) => {
+            Ok(Some(TemplateVariables::Positional(values.into_iter().map(text).collect::<Result<_, _>>()?)))
+        }
+        Some(Json::Object(members)) => {
+            let named = members.into_iter().map(|(name, value)| Ok((name.into_owned(), text(value)?)));
+            Ok(Some(TemplateVariables::Named(named.collect::<Result<_, Failure>>()?)))
+        }
+        Some(other) => Err(wrong_type(FIELD, &other, "a list of strings, or an object of strings")),
+    }
+}
+
+impl From<TemplateBody<'_>> for TemplateFields {
+    fn from(body: TemplateBody<'_>) -> Self {
+        let own = |text: Option<Cow<'_, str>>| text.map(Cow::into_owned);
+        Self {
+            name: own(body.name),
+            content_sid: own(body.content_sid),
+            language: own(body.language),
+            variables: body.variables,
+        }
+    }
+}
+
 impl From<ComposeBody<'_>> for ComposeCommand {
     fn from(body: ComposeBody<'_>) -> Self {
         let own = |text: Option<Cow<'_, str>>| text.map(Cow::into_owned);
@@ -140,6 +230,7 @@ impl From<ComposeBody<'_>> for ComposeCommand {
             subject: own(body.subject),
             content: own(body.content),
             deliver_within: own(body.deliver_within),
+            template: body.template.map(TemplateFields::from),
             agent: body.agent.map(|agent| AgentFields { id: own(agent.id), name: own(agent.name) }),
             strict: false,
             idempotency_key: None,
@@ -257,6 +348,7 @@ mod tests {
                     subject: text("s"),
                     content: text("line\nline"),
                     deliver_within: text("PT4H"),
+                    template: None,
                     agent: Some(AgentFields { id: text("17"), name: text("Ann") }),
                     strict: false,
                     idempotency_key: None,

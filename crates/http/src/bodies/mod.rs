@@ -11,7 +11,7 @@ pub(crate) use channel::{
     ApprovedTemplateBody, ChannelBody, ChannelPage, ChannelPatchBody, FaultBody, NewChannelBody, TemplateList,
     WebhooksBody,
 };
-pub(crate) use compose::{AgentBody, ComposeAnswer, ComposeBody};
+pub(crate) use compose::{AgentBody, ComposeAnswer, ComposeBody, TemplateBody};
 pub(crate) use contact::{ContactBody, Supplied};
 pub(crate) use conversation::{AttentionBody, ConversationBody};
 pub(crate) use message::{MessageBody, MessageErrorBody, MessagePage};

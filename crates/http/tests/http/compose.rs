@@ -156,3 +156,31 @@ async fn the_agent_and_the_words_are_kept_as_written() {
     let Some(overture_domain::entities::Author::Agent(agent)) = kept.author else { panic!("no agent") };
     assert_eq!((agent.id(), agent.name()), ("u-17", "Zoë Brandt"));
 }
+
+#[tokio::test]
+async fn a_template_is_read_with_its_variables_in_either_form() {
+    let desk = Desk::open().await;
+    let whatsapp = desk.add_channel(desk.channel(ChannelKind::WhatsApp)).await;
+    let compose = async |template: Value| {
+        let body = json!({
+            "workspaceId": desk.workspace.to_string(), "channelId": whatsapp.to_string(), "contactPhone": "+4915112345678",
+            "content": "Hello", "template": template,
+        });
+        desk.post(&body).answer().await
+    };
+    for variables in [json!(["4521"]), json!({"order": "4521"}), json!([]), json!(null)] {
+        let answer = compose(json!({"name": "order_update", "language": "de", "variables": variables})).await;
+        assert_eq!(answer.status, 200, "{answer}");
+    }
+    for (template, code, field) in [
+        (json!("order_update"), "wrong_type", "template"),
+        (json!({"name": "a", "language": "de", "variables": "x"}), "wrong_type", "template.variables"),
+        (json!({"name": "a", "language": "de", "variables": [1]}), "wrong_type", "template.variables"),
+        (json!({"nam": "a"}), "unknown_field", "template.nam"),
+        (json!({"name": "a"}), "invalid_template", "template.language"),
+    ] {
+        let answer = compose(template).await;
+        assert_eq!((answer.status, answer.code().as_str()), (400, code), "{answer}");
+        assert_eq!(answer.json()["field"], field, "{answer}");
+    }
+}

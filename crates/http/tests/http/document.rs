@@ -58,7 +58,8 @@ fn the_body_of_compose_has_the_seed_pages_fields_requirements_and_formats() {
         assert!(schema["example"].is_string(), "{field}");
     }
     assert_eq!(body["additionalProperties"], false);
-    assert_eq!(body["properties"].as_object().unwrap().len(), 10);
+    // The seed page's eight, and deliverWithin, template and agent.
+    assert_eq!(body["properties"].as_object().unwrap().len(), 11);
 }
 
 #[test]

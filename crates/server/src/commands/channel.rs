@@ -32,6 +32,8 @@ pub(super) async fn run(context: &Context, command: ChannelCommand) -> Result<An
 
 async fn add(context: &Context, arguments: &ChannelArgs) -> Result<Answer, Failure> {
     let settings = read_settings(&arguments.config)?;
+    let outside_window = serde_json::from_str(&arguments.outside_window)
+        .map_err(|error| Failure::usage(format!("--outside-window is no JSON (column {})", error.column())))?;
     let database = context.open().await?;
     let tenant = owner(&database, arguments.workspace, arguments.of).await?;
     let new = NewChannel {
@@ -42,6 +44,7 @@ async fn add(context: &Context, arguments: &ChannelArgs) -> Result<Answer, Failu
         name: &arguments.name,
         settings: &settings,
         verifies: arguments.verify,
+        outside_window: &outside_window,
     };
     let id = Maker::on(&database).channel(new).await?;
     if arguments.verify {

@@ -61,6 +61,7 @@ async fn compose(
         contacts: Arc::clone(&ports.contacts),
         channels: Arc::clone(&ports.channels),
         conversations: Arc::clone(&ports.conversations),
+        inbound: Arc::clone(&ports.inbound),
         starter: Arc::new(Here),
         clock: Arc::clone(&ports.clock),
         ids: Arc::clone(&ports.ids),

@@ -51,6 +51,7 @@ pub(super) async fn run(context: &Context, arguments: &TryArgs) -> Result<(), Fa
                 name: "try",
                 settings,
                 verifies: false,
+                outside_window: &Value::Null,
             };
             Some(maker.channel(new).await?)
         }

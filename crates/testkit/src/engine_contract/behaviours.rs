@@ -62,6 +62,15 @@ pub async fn a_resting_conversation_is_called_when_its_time_has_come_and_not_bef
     assert_eq!(calls.len(), 3);
 }
 
+/// However long its story grows.
+pub async fn a_conversation_that_rests_again_and_again_is_called_each_time(stage: &Stage) {
+    let _process = stage.process().await;
+    let id = stage.woken([Turn::Rest(Duration::from_millis(20)); 6]).await;
+    stage.until_called(id, 7).await;
+    stage.until_quiet().await;
+    assert_eq!((stage.runs.calls(id).len(), stage.runs.most_at_once(id)), (7, 1));
+}
+
 /// Something new is due.
 pub async fn a_wake_ends_a_rest(stage: &Stage) {
     let _process = stage.process().await;

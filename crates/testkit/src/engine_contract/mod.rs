@@ -57,6 +57,7 @@ macro_rules! engine_contract {
                 a_start_does_not_wait_for_the_run
                 a_conversation_that_is_done_leaves_no_wakeup_and_is_not_called_again
                 a_resting_conversation_is_called_when_its_time_has_come_and_not_before
+                a_conversation_that_rests_again_and_again_is_called_each_time
                 a_wake_ends_a_rest
                 one_conversation_is_never_run_twice_at_once
                 a_wake_that_comes_during_a_run_is_not_lost

@@ -3,13 +3,14 @@
 use super::MemoryStore;
 use super::tables::{ChannelRow, MessageRow, Tables};
 use async_trait::async_trait;
-use overture_domain::entities::{Attempt, AttemptOutcome, ChannelState, MessageStatus};
+use overture_domain::entities::{Attempt, AttemptOutcome, ChannelState, MessageStatus, WINDOW};
 use overture_domain::ids::{ChannelId, ConversationId, MessageId};
 use overture_domain::ports::{
     Begun, BegunAttempt, DeliveryRepo, LoadedProcess, Outgoing, ProcessChange, SaveError, Saved, StoreError,
 };
 use overture_domain::process::{ConversationProcess, PendingMessage};
 use overture_domain::time::Timestamp;
+use overture_domain::values::Wording;
 use std::time::Duration;
 
 /// When to look again at a channel that a person switched off.
@@ -103,6 +104,14 @@ impl Tables {
             Way::Probe => true,
             Way::Open => false,
         };
+        let open = self.windows.get(&(channel.channel.id, conversation.recipient.address.canonical().to_owned()));
+        let open = open.is_some_and(|opened| opened.plus(WINDOW) > now);
+        let filled = match &row.wording {
+            Wording::Template(filled) => Some(filled.clone()),
+            _ if open || !channel.channel.has_window() => None,
+            Wording::OrTemplate(filled) => Some(filled.clone()),
+            Wording::AsWritten => return Begun::WindowClosed,
+        };
         let outgoing = Outgoing {
             message_id: id,
             conversation_id: row.message.conversation_id,
@@ -111,7 +120,7 @@ impl Tables {
             recipient: conversation.recipient.clone(),
             subject: conversation.conversation.subject.clone(),
             content: row.message.content.clone(),
-            template: None,
+            template: filled.as_ref().map(|filled| filled.message.clone()),
             wire_message_id: row.wire_message_id.clone(),
             created_at: row.message.created_at,
             time_left: ends_at.since(now),
@@ -119,6 +128,7 @@ impl Tables {
         let number = row.shown().attempts + 1;
         if let Some(row) = self.messages.get_mut(&id) {
             row.message.status = MessageStatus::Sending;
+            row.message.sent_as = filled.and_then(|filled| filled.text);
             row.lease_until = now.plus(lease);
             row.probes = probes;
             row.attempts.push(begun(number, now));

@@ -4,14 +4,15 @@ use super::MemoryStore;
 use super::tables::{ConversationRow, MessageRow, Tables};
 use async_trait::async_trait;
 use overture_domain::entities::{
-    Address, Contact, Conversation, ConversationStatus, Direction, Message, MessageStatus, Recipient,
+    Address, Contact, Conversation, ConversationStatus, Direction, Message, MessageError, MessageStatus, Recipient,
 };
 use overture_domain::ids::{ChannelId, ConversationId, Version};
 use overture_domain::ports::{
     ContactChoice, InboundRepo, Kept, PlacedMessage, Placement, SaveError, StoreError, Thread, ThreadConversation,
 };
 use overture_domain::time::Timestamp;
-use overture_domain::values::PhoneNumber;
+use overture_domain::values::{PhoneNumber, Wording};
+use std::time::Duration;
 
 #[async_trait]
 impl InboundRepo for MemoryStore {
@@ -22,6 +23,18 @@ impl InboundRepo for MemoryStore {
         alias: String,
     ) -> Result<Option<Thread>, StoreError> {
         self.transact(|tables, _| tables.thread(channel, number, alias))
+    }
+
+    async fn wrote_within(
+        &self,
+        channel: ChannelId,
+        number: &PhoneNumber,
+        within: Duration,
+    ) -> Result<bool, StoreError> {
+        self.transact(|tables, now| {
+            let opened = tables.windows.get(&(channel, number.as_str().to_owned()));
+            opened.is_some_and(|opened| opened.plus(within) > now)
+        })
     }
 
     async fn keep_message(&self, message: PlacedMessage) -> Result<Kept, SaveError> {
@@ -80,6 +93,7 @@ impl Tables {
         let window = self.windows.entry((message.channel_id, message.from.as_str().to_owned())).or_insert(written);
         *window = written.max(*window);
         self.wake_held(message, now);
+        self.end_holding(message, now);
         Ok(Kept::New)
     }
 
@@ -162,6 +176,8 @@ impl Tables {
         let row = MessageRow {
             message,
             wire_message_id: None,
+            wording: Wording::AsWritten,
+            held_within: None,
             next_attempt_at: now,
             lease_until: now,
             probes: false,
@@ -169,6 +185,33 @@ impl Tables {
             traces: Default::default(),
         };
         self.messages.insert(placed.message_id, row);
+    }
+
+    /// What was held for this contact leaves now, and its time begins; or it never does.
+    fn end_holding(&mut self, message: &PlacedMessage, now: Timestamp) {
+        for row in self.messages.values_mut().filter(|row| row.message.status == MessageStatus::Held) {
+            let Some(conversation) = self.conversations.get_mut(&row.message.conversation_id) else { continue };
+            let canonical = conversation.recipient.address.canonical();
+            if conversation.conversation.channel_id != message.channel_id || canonical != message.from.as_str() {
+                continue;
+            }
+            conversation.conversation.version = conversation.conversation.version.next();
+            let within = row.held_within.take().unwrap_or_default();
+            if message.releases {
+                row.message.status = MessageStatus::Queued;
+                row.next_attempt_at = now;
+                row.message.deliver_by = now.plus(within);
+            } else {
+                row.message.status = MessageStatus::Canceled;
+                row.message.error = Some(MessageError {
+                    code: "opted_out".into(),
+                    text: "The contact asked not to be written to. It was not sent.".into(),
+                    provider_code: None,
+                    retryable: false,
+                });
+            }
+        }
+        self.openers.remove(&(message.channel_id, message.from.as_str().to_owned()));
     }
 
     fn wake_held(&mut self, message: &PlacedMessage, now: Timestamp) {

@@ -3,8 +3,9 @@
 use super::tables::{ConversationRow, MessageRow, RequestRow, Tables};
 use overture_domain::entities::{Contact, Conversation, ConversationStatus, Direction, Message, MessageStatus};
 use overture_domain::ids::Version;
-use overture_domain::ports::{ContactChoice, EarlierRequest, OpenConversation, OpenError, Opened, StoreError};
+use overture_domain::ports::{ContactChoice, EarlierRequest, Held, OpenConversation, OpenError, Opened, StoreError};
 use overture_domain::time::Timestamp;
+use overture_domain::values::{Content, Wording};
 use std::time::Duration;
 
 impl Tables {
@@ -106,33 +107,69 @@ impl Tables {
 
     fn write_message(&mut self, opening: &OpenConversation, now: Timestamp) {
         let within = Duration::from_millis(u64::try_from(opening.deliver_within.as_millis()).unwrap_or(0));
-        let message = Message {
-            id: opening.message_id,
-            conversation_id: opening.conversation_id,
-            direction: Direction::Outbound,
-            author: Some(opening.author.clone()),
-            kind: "text".into(),
-            content: opening.content.clone(),
-            sent_as: None,
-            status: MessageStatus::Queued,
-            provider_message_id: None,
-            error: None,
-            attempts: 0,
-            deliver_by: now.plus(within),
-            created_at: opening.created_at,
-            sent_at: None,
-            delivered_at: None,
-            read_at: None,
-        };
+        let held = opening.held.as_ref();
+        let status = if held.is_some() { MessageStatus::Held } else { MessageStatus::Queued };
+        let message = new_message(opening, status, now.plus(held.map_or(within, |held| held.for_)));
         let row = MessageRow {
             message,
             wire_message_id: opening.wire_message_id.clone(),
+            wording: opening.wording.clone(),
+            held_within: held.map(|_| within),
             next_attempt_at: now,
             lease_until: now,
             probes: false,
             attempts: Vec::new(),
             traces: Default::default(),
         };
+        if let Some(held) = held {
+            self.ask_to_write(opening, held, now.plus(within), now);
+        }
         self.messages.insert(opening.message_id, row);
+    }
+
+    /// What asks the contact to write, unless somebody has.
+    fn ask_to_write(&mut self, opening: &OpenConversation, held: &Held, deliver_by: Timestamp, now: Timestamp) {
+        let whom = (opening.channel_id, opening.recipient.address.canonical().to_owned());
+        if self.openers.get(&whom).is_some_and(|until| *until > now) {
+            return;
+        }
+        self.openers.insert(whom, now.plus(held.for_));
+        let text = held.opener.text.as_deref().and_then(|text| Content::parse(text).ok().flatten());
+        let message = new_message(opening, MessageStatus::Queued, deliver_by);
+        let message =
+            Message { id: held.opener_id, content: text.unwrap_or_else(|| message.content.clone()), ..message };
+        let row = MessageRow {
+            message,
+            wire_message_id: None,
+            wording: Wording::Template(held.opener.clone()),
+            held_within: None,
+            next_attempt_at: now,
+            lease_until: now,
+            probes: false,
+            attempts: Vec::new(),
+            traces: Default::default(),
+        };
+        self.messages.insert(held.opener_id, row);
+    }
+}
+
+fn new_message(opening: &OpenConversation, status: MessageStatus, deliver_by: Timestamp) -> Message {
+    Message {
+        id: opening.message_id,
+        conversation_id: opening.conversation_id,
+        direction: Direction::Outbound,
+        kind: "text".into(),
+        author: Some(opening.author.clone()),
+        content: opening.content.clone(),
+        sent_as: None,
+        status,
+        provider_message_id: None,
+        error: None,
+        attempts: 0,
+        deliver_by,
+        created_at: opening.created_at,
+        sent_at: None,
+        delivered_at: None,
+        read_at: None,
     }
 }

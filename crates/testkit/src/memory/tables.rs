@@ -9,7 +9,9 @@ use overture_domain::ports::{
     ApprovedTemplate, AttemptChange, EarlierRequest, KeyedHash, Receipt, ReceiptStatus, Tenant, Workspace,
 };
 use overture_domain::time::Timestamp;
+use overture_domain::values::Wording;
 use std::collections::{BTreeMap, HashMap};
+use std::time::Duration;
 
 /// Every row of every tenant.
 #[derive(Debug, Default)]
@@ -30,6 +32,8 @@ pub(super) struct Tables {
     pub(super) receipts: Vec<ReceiptRow>,
     /// When a contact wrote last, by channel and canonical number.
     pub(super) windows: HashMap<(ChannelId, String), Timestamp>,
+    /// Until when somebody has been asked to write, by channel and canonical number.
+    pub(super) openers: HashMap<(ChannelId, String), Timestamp>,
     /// What providers call recipients, by channel.
     pub(super) aliases: HashMap<(ChannelId, String), String>,
 }
@@ -63,6 +67,9 @@ pub(super) struct ConversationRow {
 pub(super) struct MessageRow {
     pub(super) message: Message,
     pub(super) wire_message_id: Option<String>,
+    pub(super) wording: Wording,
+    /// How long its own time is, while it is held.
+    pub(super) held_within: Option<Duration>,
     pub(super) next_attempt_at: Timestamp,
     /// When the newest attempt's lease ends.
     pub(super) lease_until: Timestamp,

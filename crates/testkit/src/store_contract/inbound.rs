@@ -3,10 +3,14 @@
 use super::stage::{HOUR, SEEN, content, ended, name};
 use super::{Place, Stage};
 use futures_util::future::join_all;
-use overture_domain::entities::{Address, AttemptOutcome, ConversationStatus, Direction, Message, MessageStatus};
+use overture_domain::entities::{
+    Address, AttemptOutcome, ConversationStatus, Direction, Message, MessageStatus, WINDOW,
+};
 use overture_domain::ids::ConversationId;
-use overture_domain::ports::{ContactChoice, Kept, NewIds, PlacedMessage, Placement, SaveError, Thread};
-use overture_domain::values::PhoneNumber;
+use overture_domain::ports::{
+    Begun, ContactChoice, Held, Kept, NewIds, OpenConversation, PlacedMessage, Placement, SaveError, Thread,
+};
+use overture_domain::values::{FilledTemplate, PhoneNumber, TemplateMessage, TemplateName, TemplateVariables, Wording};
 use std::time::Duration;
 
 fn phone_of(address: &Address) -> PhoneNumber {
@@ -57,6 +61,7 @@ impl Stage {
             provider_message_id: id.into(),
             written_at: Some(SEEN),
             at: SEEN.plus(HOUR),
+            releases: true,
         }
     }
 
@@ -243,4 +248,191 @@ pub async fn what_waits_for_a_contact_is_due_when_it_writes(stage: &Stage) {
     stage.write(place, &phone_of(&opening.recipient.address), "IN1").await.expect("keep");
     let woken = stage.claim_of(opening.conversation_id, Duration::ZERO).await;
     assert!(woken.generation > order.generation);
+}
+
+/// Counted from when it was written, by the database's clock at the latest.
+pub async fn a_window_is_open_for_a_day_after_the_contact_wrote(stage: &Stage) {
+    let place = stage.sms_channel().await;
+    let from = phone_of(&stage.phone());
+    let inbound = &stage.ports.inbound;
+    assert!(!inbound.wrote_within(place.channel, &from, WINDOW).await.expect("wrote_within"));
+    let thread = stage.thread(place, &from).await;
+    let ahead = PlacedMessage { written_at: None, ..stage.placed(place, &from, &thread, "IN1") };
+    inbound.keep_message(ahead).await.expect("keep");
+    assert!(inbound.wrote_within(place.channel, &from, WINDOW).await.expect("wrote_within"));
+    let ended =
+        async || (!inbound.wrote_within(place.channel, &from, Duration::from_millis(1)).await.ok()?).then_some(());
+    stage.until("it closes", ended).await;
+    let other = stage.sms_channel().await;
+    assert!(
+        !inbound.wrote_within(other.channel, &from, WINDOW).await.expect("wrote_within"),
+        "each channel has its own"
+    );
+    // One that was written long ago and came late opens nothing.
+    let late = phone_of(&stage.phone());
+    stage.write(place, &late, "IN2").await.expect("keep");
+    assert!(!inbound.wrote_within(place.channel, &late, WINDOW).await.expect("wrote_within"));
+}
+
+fn filled() -> FilledTemplate {
+    FilledTemplate {
+        message: TemplateMessage {
+            template: TemplateName::Named { name: "agent_message".into(), language: "en".into() },
+            variables: TemplateVariables::Positional(vec!["Hello".into()]),
+        },
+        text: Some("Acme: Hello".into()),
+    }
+}
+
+impl Stage {
+    /// A conversation on a channel with a window, worded so; the contact has written if `open`.
+    async fn worded(&self, wording: Wording, open: bool) -> OpenConversation {
+        let place = self.whatsapp_channel().await;
+        let phone = self.phone();
+        if open {
+            let from = phone_of(&phone);
+            let thread = self.thread(place, &from).await;
+            let written = PlacedMessage { written_at: None, ..self.placed(place, &from, &thread, "IN1") };
+            self.ports.inbound.keep_message(written).await.expect("keep");
+        }
+        let opening = match self.contact(place.tenant, &phone).await {
+            None => self.creating(place, vec![phone]),
+            Some(contact) => self.using(place, &contact),
+        };
+        let opening = OpenConversation { wire_message_id: None, wording, ..opening };
+        self.open(&opening).await;
+        opening
+    }
+}
+
+/// Nothing is written where it may not.
+pub async fn a_text_leaves_as_written_only_while_the_window_is_open(stage: &Stage) {
+    let closed = stage.worded(Wording::AsWritten, false).await;
+    assert_eq!(stage.begin(closed.message_id, HOUR).await, Begun::WindowClosed);
+    assert_eq!(stage.message(&closed).await.message.status, MessageStatus::Queued);
+    let open = stage.worded(Wording::AsWritten, true).await;
+    let Begun::Attempt(attempt) = stage.begin(open.message_id, HOUR).await else { panic!("the window is open") };
+    assert_eq!(attempt.outgoing.template, None);
+}
+
+/// What left can be read; what was written stays.
+pub async fn a_text_that_a_template_carries_leaves_by_it_outside_the_window(stage: &Stage) {
+    let closed = stage.worded(Wording::OrTemplate(filled()), false).await;
+    let Begun::Attempt(attempt) = stage.begin(closed.message_id, HOUR).await else { panic!("a template carries it") };
+    assert_eq!(attempt.outgoing.template, Some(filled().message));
+    let message = stage.message(&closed).await.message;
+    assert_eq!((message.content.as_str(), message.sent_as.as_deref()), ("Hello", Some("Acme: Hello")));
+    let open = stage.worded(Wording::OrTemplate(filled()), true).await;
+    let Begun::Attempt(attempt) = stage.begin(open.message_id, HOUR).await else { panic!("the window is open") };
+    assert_eq!(attempt.outgoing.template, None);
+    assert_eq!(stage.message(&open).await.message.sent_as, None);
+}
+
+/// Named variables come back as they were.
+pub async fn a_template_that_was_asked_for_leaves_inside_the_window_too(stage: &Stage) {
+    let named = FilledTemplate {
+        message: TemplateMessage {
+            template: TemplateName::ContentSid("HX1".into()),
+            variables: TemplateVariables::Named([("name".to_owned(), "Jan".to_owned())].into()),
+        },
+        text: None,
+    };
+    let open = stage.worded(Wording::Template(named.clone()), true).await;
+    let Begun::Attempt(attempt) = stage.begin(open.message_id, HOUR).await else { panic!("it may leave") };
+    assert_eq!(attempt.outgoing.template, Some(named.message));
+}
+
+impl Stage {
+    /// A conversation whose message is held for so long, to somebody who has never written.
+    async fn held(&self, place: Place, phone: Address, for_: Duration) -> OpenConversation {
+        let held = Held { for_, opener_id: self.ids.message_id(), opener: filled() };
+        let opening = match self.contact(place.tenant, &phone).await {
+            None => self.creating(place, vec![phone]),
+            Some(contact) => self.using(place, &contact),
+        };
+        let opening =
+            OpenConversation { wire_message_id: None, held: Some(held), claimed_for: Duration::ZERO, ..opening };
+        self.open(&opening).await;
+        opening
+    }
+
+    async fn statuses(&self, opening: &OpenConversation) -> Vec<MessageStatus> {
+        self.messages_in(opening.conversation_id).await.iter().map(|message| message.status).collect()
+    }
+}
+
+/// Two messages: one asks, the other waits.
+pub async fn what_is_held_waits_while_what_asks_the_contact_leaves(stage: &Stage) {
+    let opening = stage.held(stage.whatsapp_channel().await, stage.phone(), HOUR).await;
+    assert_eq!(stage.statuses(&opening).await.len(), 2);
+    let pending = stage.loaded(opening.conversation_id).await.process.pending;
+    let opener_id = opening.held.as_ref().expect("it is held").opener_id;
+    let status = |id| pending.iter().find(|pending| pending.id == id).map(|pending| pending.status);
+    assert_eq!(
+        (status(opener_id), status(opening.message_id)),
+        (Some(MessageStatus::Queued), Some(MessageStatus::Held))
+    );
+    assert!(matches!(stage.begin(opening.message_id, HOUR).await, Begun::NotDue { .. }));
+    let Begun::Attempt(attempt) = stage.begin(opener_id, HOUR).await else { panic!("it may leave") };
+    assert_eq!(attempt.outgoing.template, Some(filled().message));
+}
+
+/// Later texts join the one that is out.
+pub async fn a_contact_is_asked_once_however_many_wait(stage: &Stage) {
+    let (place, phone) = (stage.whatsapp_channel().await, stage.phone());
+    let first = stage.held(place, phone.clone(), HOUR).await;
+    let second = stage.held(place, phone.clone(), HOUR).await;
+    assert_eq!(stage.statuses(&first).await.len(), 2);
+    assert_eq!(stage.statuses(&second).await, [MessageStatus::Held]);
+    let elsewhere = stage.held(stage.whatsapp_channel().await, phone, HOUR).await;
+    assert_eq!(stage.statuses(&elsewhere).await.len(), 2, "another channel asks for itself");
+}
+
+/// In every conversation of the channel with this contact.
+pub async fn what_was_held_leaves_when_the_contact_writes_and_its_time_begins_then(stage: &Stage) {
+    let (place, phone) = (stage.whatsapp_channel().await, stage.phone());
+    let openings =
+        [stage.held(place, phone.clone(), HOUR * 48).await, stage.held(place, phone.clone(), HOUR * 48).await];
+    let version = stage.loaded(openings[0].conversation_id).await.process.version;
+    let from = phone_of(&phone);
+    let thread = stage.thread(place, &from).await;
+    let written = PlacedMessage { written_at: None, ..stage.placed(place, &from, &thread, "IN1") };
+    stage.ports.inbound.keep_message(written).await.expect("keep");
+    for opening in &openings {
+        let loaded = stage.loaded(opening.conversation_id).await;
+        let pending = loaded.process.pending.iter().find(|pending| pending.id == opening.message_id);
+        let pending = pending.expect("it waits no more");
+        assert_eq!(pending.status, MessageStatus::Queued);
+        assert!(pending.deliver_by <= loaded.now.plus(HOUR), "its own time, not that of holding");
+        assert!(stage.is_claimable(opening.conversation_id).await);
+        let Begun::Attempt(attempt) = stage.begin(opening.message_id, HOUR).await else { panic!("it may leave") };
+        assert_eq!(attempt.outgoing.template, None);
+    }
+    assert!(stage.loaded(openings[0].conversation_id).await.process.version > version);
+    let later = stage.held(place, phone, HOUR).await;
+    assert_eq!(stage.statuses(&later).await.len(), 2, "the one that was out is answered");
+}
+
+/// It is never sent, and says why.
+pub async fn a_wish_to_stop_cancels_what_was_held(stage: &Stage) {
+    let (place, phone) = (stage.whatsapp_channel().await, stage.phone());
+    let opening = stage.held(place, phone.clone(), HOUR).await;
+    let from = phone_of(&phone);
+    let thread = stage.thread(place, &from).await;
+    let stop = PlacedMessage { releases: false, ..stage.placed(place, &from, &thread, "IN1") };
+    stage.ports.inbound.keep_message(stop).await.expect("keep");
+    let message = stage.message(&opening).await.message;
+    assert_eq!(message.status, MessageStatus::Canceled);
+    assert_eq!(message.error.map(|error| error.code).as_deref(), Some("opted_out"));
+    assert_eq!(stage.begin(opening.message_id, HOUR).await, Begun::Settled);
+}
+
+/// Then somebody may ask again.
+pub async fn what_is_held_too_long_is_over(stage: &Stage) {
+    let (place, phone) = (stage.whatsapp_channel().await, stage.phone());
+    let opening = stage.held(place, phone.clone(), Duration::from_millis(1)).await;
+    let over = async || (stage.begin(opening.message_id, HOUR).await == Begun::Expired).then_some(());
+    stage.until("its time passes", over).await;
+    let again = stage.held(place, phone, HOUR).await;
+    assert_eq!(stage.statuses(&again).await.len(), 2);
 }

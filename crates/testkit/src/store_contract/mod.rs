@@ -243,7 +243,16 @@ macro_rules! store_contract {
                     a_sender_without_a_number_has_no_thread
                     a_channel_that_does_not_exist_has_no_thread
                     another_kind_is_kept_whole
-                    what_waits_for_a_contact_is_due_when_it_writes;
+                    what_waits_for_a_contact_is_due_when_it_writes
+                    a_window_is_open_for_a_day_after_the_contact_wrote
+                    a_text_leaves_as_written_only_while_the_window_is_open
+                    a_text_that_a_template_carries_leaves_by_it_outside_the_window
+                    a_template_that_was_asked_for_leaves_inside_the_window_too
+                    what_is_held_waits_while_what_asks_the_contact_leaves
+                    a_contact_is_asked_once_however_many_wait
+                    what_was_held_leaves_when_the_contact_writes_and_its_time_begins_then
+                    a_wish_to_stop_cancels_what_was_held
+                    what_is_held_too_long_is_over;
                 managing:
                     a_channel_is_shown_with_its_settings_and_the_names_of_its_secrets
                     channels_are_read_page_by_page
@@ -285,6 +294,7 @@ macro_rules! store_contract {
                     a_place_is_found_with_its_channel
                     a_channel_of_another_workspace_is_not_in_this_place
                     a_channel_comes_back_as_it_was_added
+                    what_a_channel_says_about_the_window_comes_back
                     a_channel_needs_its_workspace
                     channels_are_listed_oldest_first_by_workspace_or_all
                     settings_and_secrets_come_back_exactly

@@ -3,12 +3,12 @@
 use super::stage::{HOUR, Place, Stage, channel};
 use crate::BEGINNING;
 use overture_domain::entities::{
-    ApiKey, Channel, ChannelConnection, ChannelKind, ChannelSettings, ChannelState, KeyDigest, OnUnclear, Scope,
-    Transport,
+    ApiKey, CarryTemplate, Channel, ChannelConnection, ChannelKind, ChannelSettings, ChannelState, KeyDigest,
+    OnUnclear, OutsideWindow, Scope, Transport,
 };
 use overture_domain::ports::{KnownPlace, NewIds, StoreError, Tenant, Workspace};
 use overture_domain::time::Timestamp;
-use overture_domain::values::Secret;
+use overture_domain::values::{Secret, TemplateName};
 use std::time::Duration;
 
 /// As they were made.
@@ -83,6 +83,26 @@ pub async fn a_channel_comes_back_as_it_was_added(stage: &Stage) {
             let place = stage.ports.channels.place(stage.home.tenant, Some(stage.home.workspace), Some(added.id)).await;
             assert_eq!(place.expect("place").channel, Some(added));
         }
+    }
+}
+
+/// As it was said, whichever way the template is named.
+pub async fn what_a_channel_says_about_the_window_comes_back(stage: &Stage) {
+    for template in [
+        TemplateName::Named { name: "agent_message".into(), language: "de".into() },
+        TemplateName::ContentSid("HX1".into()),
+    ] {
+        let carry = CarryTemplate::new(template, "Acme: {{text}}").expect("one placeholder");
+        let added = Channel {
+            id: stage.ids.channel_id(),
+            kind: ChannelKind::WhatsApp,
+            outside_window: Some(OutsideWindow::Carry(carry)),
+            ..channel(stage.home)
+        };
+        stage.ports.channels.add(&added, &ChannelSettings::default()).await.expect("add");
+        let (tenant, workspace) = (stage.home.tenant, Some(stage.home.workspace));
+        let known = stage.ports.channels.place(tenant, workspace, Some(added.id)).await.expect("place");
+        assert_eq!(known.channel, Some(added));
     }
 }
 

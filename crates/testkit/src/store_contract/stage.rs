@@ -14,7 +14,7 @@ use overture_domain::ports::{
     SaveError, Saved, StartOrder, Tenant, WantedContact, Workspace,
 };
 use overture_domain::time::Timestamp;
-use overture_domain::values::{Content, DeliverWithin, DisplayName, EmailAddress, PhoneNumber, Subject};
+use overture_domain::values::{Content, DeliverWithin, DisplayName, EmailAddress, PhoneNumber, Subject, Wording};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 use tokio::time::Instant;
@@ -93,6 +93,20 @@ impl Stage {
         place
     }
 
+    /// A WhatsApp channel with a window in the same workspace.
+    pub(super) async fn whatsapp_channel(&self) -> Place {
+        let place = Place { channel: self.ids.channel_id(), ..self.home };
+        let whatsapp = Channel {
+            kind: ChannelKind::WhatsApp,
+            transport: Transport::WhatsAppCloud,
+            on_unclear: OnUnclear::AskPerson,
+            message_id_domain: None,
+            ..channel(place)
+        };
+        self.ports.channels.add(&whatsapp, &ChannelSettings::default()).await.expect("a channel can be added");
+        place
+    }
+
     /// A conversation by SMS with a new contact; its wakeup is due at once.
     pub(super) async fn text_opened(&self, place: Place) -> OpenConversation {
         let opening = OpenConversation {
@@ -167,6 +181,8 @@ impl Stage {
             subject: Subject::parse("Your order").ok().flatten(),
             preview: "Hello".into(),
             content: content("Hello"),
+            wording: Wording::AsWritten,
+            held: None,
             author: Author::Key(self.ids.api_key_id()),
             wire_message_id: Some(format!("<{message_id}@mail.example.com>")),
             deliver_within: DeliverWithin::from_millis(3_600_000),
@@ -386,6 +402,7 @@ pub(super) fn channel(place: Place) -> Channel {
         on_unclear: OnUnclear::Resend,
         fault: None,
         message_id_domain: Some("mail.example.com".into()),
+        outside_window: None,
         version: Version::FIRST,
         created_at: BEGINNING,
     }

@@ -80,6 +80,7 @@ impl AddChannel {
             on_unclear: OnUnclear::default_for(kind),
             fault: None,
             message_id_domain,
+            outside_window: None,
             version: Version::FIRST,
             created_at: self.clock.now(),
         };

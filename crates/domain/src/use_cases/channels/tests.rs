@@ -43,6 +43,7 @@ fn channel(state: ChannelState) -> Channel {
         on_unclear: OnUnclear::Resend,
         fault: None,
         message_id_domain: Some("example.com".into()),
+        outside_window: None,
         version: Version(7),
         created_at: NOW,
     }

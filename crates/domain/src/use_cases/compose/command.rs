@@ -5,6 +5,7 @@ use crate::ids::{ChannelId, ContactId, WorkspaceId};
 use crate::ports::WantedContact;
 use crate::values::{
     Agent, Content, DeliverWithin, DisplayName, EmailAddress, Flaw, IdempotencyKey, PhoneNumber, Subject,
+    TemplateMessage, TemplateName, TemplateVariables,
 };
 
 /// A request as it came: text, nothing checked. For optional fields an empty or blank text equals absence.
@@ -28,12 +29,27 @@ pub struct ComposeCommand {
     pub content: Option<String>,
     /// `deliverWithin`
     pub deliver_within: Option<String>,
+    /// `template`
+    pub template: Option<TemplateFields>,
     /// `agent`
     pub agent: Option<AgentFields>,
     /// `Prefer: handling=strict`: an ignored hint is a conflict.
     pub strict: bool,
     /// `Idempotency-Key`
     pub idempotency_key: Option<IdempotencyKey>,
+}
+
+/// The `template` object as it came.
+#[derive(Clone, PartialEq, Eq, Default)]
+pub struct TemplateFields {
+    /// `template.name`
+    pub name: Option<String>,
+    /// `template.contentSid`
+    pub content_sid: Option<String>,
+    /// `template.language`
+    pub language: Option<String>,
+    /// `template.variables`
+    pub variables: Option<TemplateVariables>,
 }
 
 /// The `agent` object as it came.
@@ -56,6 +72,7 @@ pub(super) struct Fields {
     pub(super) subject: Result<Option<Subject>, Problem>,
     pub(super) content: Result<Content, Problem>,
     pub(super) deliver_within: Result<Option<DeliverWithin>, Problem>,
+    pub(super) template: Result<Option<TemplateMessage>, Problem>,
     pub(super) agent: Result<Option<Agent>, Problem>,
 }
 
@@ -96,6 +113,7 @@ impl ComposeCommand {
                 ProblemCode::InvalidDeliverWithin,
                 DeliverWithin::parse,
             ),
+            template: template(self.template.as_ref()),
             agent: agent(self.agent.as_ref()),
         }
     }
@@ -187,6 +205,71 @@ fn content(text: Option<&str>) -> Result<Content, Problem> {
     Content::parse(text.unwrap_or_default())
         .map_err(|flaw| Problem::flawed(ProblemCode::InvalidContent, "content", &flaw))?
         .ok_or_else(required)
+}
+
+/// The longest name, language or id of a template, and the longest value of a placeholder, in characters.
+const LONGEST_NAME: usize = 512;
+const LONGEST_VALUE: usize = 1024;
+/// More placeholders than any template has.
+const MOST_VARIABLES: usize = 100;
+
+fn template(fields: Option<&TemplateFields>) -> Result<Option<TemplateMessage>, Problem> {
+    let Some(fields) = fields else { return Ok(None) };
+    let wrong = |field: &'static str, what: &str| {
+        Err(Problem::new(ProblemCode::InvalidTemplate, field, format!("{field} {what}")))
+    };
+    let said = |text: &Option<String>| said(text.as_ref()).map(|text| text.trim().to_owned());
+    let template = match (said(&fields.name), said(&fields.content_sid), said(&fields.language)) {
+        (None, None, None) if fields.variables.is_none() => return Ok(None),
+        (Some(name), None, Some(language)) => TemplateName::Named { name, language },
+        (Some(_), None, None) => {
+            return wrong(
+                "template.language",
+                "is missing. Give the language it was approved in, such as de or en_US.",
+            );
+        }
+        (None, Some(sid), None) => TemplateName::ContentSid(sid),
+        (None, Some(_), Some(_)) => {
+            return wrong(
+                "template.language",
+                "does not go with contentSid, which stands for one language. Leave it out.",
+            );
+        }
+        (Some(_), Some(_), _) => return wrong("template.contentSid", "does not go with name. Give one of the two."),
+        (None, None, _) => return wrong("template", "names no template. Give name and language, or contentSid."),
+    };
+    let names = match &template {
+        TemplateName::Named { name, language } => vec![("template.name", name), ("template.language", language)],
+        TemplateName::ContentSid(sid) => vec![("template.contentSid", sid)],
+    };
+    for (field, name) in names {
+        if name.chars().count() > LONGEST_NAME || name.chars().any(|c| c.is_control() || c.is_whitespace()) {
+            return wrong(field, "is not the name of a template: it has white space, or more than 512 characters.");
+        }
+    }
+    let variables = fields.variables.clone().unwrap_or(TemplateVariables::Positional(Vec::new()));
+    let pairs = variables.pairs();
+    if pairs.len() > MOST_VARIABLES {
+        return wrong("template.variables", "has more than 100 values.");
+    }
+    for (_, value) in pairs {
+        if value.trim().is_empty() {
+            return wrong(
+                "template.variables",
+                "has an empty value. Providers take no empty one: give each placeholder a text.",
+            );
+        }
+        if value.chars().any(char::is_control) || value.contains("     ") {
+            return wrong(
+                "template.variables",
+                "has a value with a line break, a tab or more than four spaces in a row. Providers take none of these.",
+            );
+        }
+        if value.chars().count() > LONGEST_VALUE {
+            return wrong("template.variables", "has a value of more than 1,024 characters. Shorten it.");
+        }
+    }
+    Ok(Some(TemplateMessage { template, variables }))
 }
 
 fn agent(fields: Option<&AgentFields>) -> Result<Option<Agent>, Problem> {

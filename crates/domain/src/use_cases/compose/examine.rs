@@ -2,16 +2,41 @@
 
 use super::command::Fields;
 use super::contact::{ChosenContact, Named, choose};
+use super::wording::{Worded, word};
 use super::{Details, Problem, ProblemCode};
-use crate::entities::{Channel, ChannelKind, ChannelState, Recipient};
+use crate::entities::{Address, Channel, ChannelKind, ChannelState, Recipient};
+use crate::ids::ChannelId;
 use crate::notice::Notice;
 use crate::ports::{KnownContacts, KnownPlace};
-use crate::values::{Agent, Content, ContentLimit, DeliverWithin, Subject};
+use crate::values::{Agent, Content, ContentLimit, DeliverWithin, PhoneNumber, Subject};
 
 /// Everything the rules look at, read in one round trip.
 pub(super) struct Known {
     pub(super) place: KnownPlace,
     pub(super) contacts: KnownContacts,
+    /// Whether the contact has written within a day; looked up only where the channel has a window.
+    pub(super) window_open: bool,
+}
+
+impl Known {
+    /// Whose writing decides how this message leaves, and on which channel; `None` where nobody's does.
+    pub(super) fn awaits_contact(&self, fields: &Fields) -> Option<(ChannelId, PhoneNumber)> {
+        let channel = self.place.channel.as_ref().filter(|channel| channel.has_window())?;
+        let named = named(fields, self, channel.kind);
+        match choose(&named, &self.contacts, None, false).ok()?.recipient.address {
+            Address::Phone(number) => Some((channel.id, number)),
+            Address::Email(_) => None,
+        }
+    }
+}
+
+fn named<'k>(fields: &'k Fields, known: &'k Known, kind: ChannelKind) -> Named<'k> {
+    Named {
+        kind,
+        by_id: known.contacts.by_id.as_ref(),
+        email: fields.contact_email.as_ref().ok().and_then(Option::as_ref),
+        phone: fields.contact_phone.as_ref().ok().and_then(Option::as_ref),
+    }
 }
 
 /// What is to be opened, decided but without ids.
@@ -21,6 +46,7 @@ pub(super) struct Plan {
     pub(super) recipient: Recipient,
     pub(super) subject: Option<Subject>,
     pub(super) content: Content,
+    pub(super) worded: Worded,
     pub(super) deliver_within: Option<DeliverWithin>,
     pub(super) agent: Option<Agent>,
     pub(super) notices: Vec<Notice>,
@@ -34,24 +60,25 @@ pub(super) fn examine(fields: &Fields, known: &Known, strict: bool) -> Result<Pl
     let kind = channel.as_ref().map(|channel| channel.kind);
     let name = fields.contact_name.as_ref().ok().and_then(Option::as_ref);
     let choice = match kind {
-        Some(kind) if contact_known => {
-            let named = Named {
-                kind,
-                by_id: known.contacts.by_id.as_ref(),
-                email: fields.contact_email.as_ref().ok().and_then(Option::as_ref),
-                phone: fields.contact_phone.as_ref().ok().and_then(Option::as_ref),
-            };
-            found.note(choose(&named, &known.contacts, name, strict))
-        }
+        Some(kind) if contact_known => found.note(choose(&named(fields, known, kind), &known.contacts, name, strict)),
         _ => None,
     };
     found.note(fields.contact_name.as_ref().map_err(Problem::clone));
     let subject = found.subject(fields, kind);
     let content = found.content(fields, kind);
+    let wording = found.wording(fields, channel.as_ref(), content.as_ref(), known.window_open);
     let deliver_within = found.note(fields.deliver_within.clone());
     let agent = found.note(fields.agent.clone());
-    let (Some(channel), Some(choice), Some(subject), Some(content), Some(deliver_within), Some(agent), true) =
-        (channel, choice, subject, content, deliver_within, agent, found.0.is_empty())
+    let (
+        Some(channel),
+        Some(choice),
+        Some(subject),
+        Some(content),
+        Some(wording),
+        Some(deliver_within),
+        Some(agent),
+        true,
+    ) = (channel, choice, subject, content, wording, deliver_within, agent, found.0.is_empty())
     else {
         return Err(found.0);
     };
@@ -62,6 +89,7 @@ pub(super) fn examine(fields: &Fields, known: &Known, strict: bool) -> Result<Pl
         recipient: choice.recipient,
         subject,
         content,
+        worded: wording,
         deliver_within,
         agent,
         notices,
@@ -174,6 +202,17 @@ impl Found {
             return None;
         }
         Some(subject)
+    }
+
+    fn wording(
+        &mut self,
+        fields: &Fields,
+        channel: Option<&Channel>,
+        content: Option<&Content>,
+        open: bool,
+    ) -> Option<Worded> {
+        let template = self.note(fields.template.clone())?;
+        self.note(word(channel?, content?, template.as_ref(), open))
     }
 
     fn content(&mut self, fields: &Fields, kind: Option<ChannelKind>) -> Option<Content> {

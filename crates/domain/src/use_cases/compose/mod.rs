@@ -5,18 +5,19 @@ mod contact;
 mod examine;
 mod problem;
 mod request_hash;
+mod wording;
 
 pub use command::*;
 pub use problem::*;
 pub use request_hash::RequestHasher;
 
 use self::examine::{Known, Plan, examine};
-use crate::entities::{Author, Caller, ChannelKind, Scope};
+use crate::entities::{Author, Caller, ChannelKind, Scope, WINDOW};
 use crate::ids::{ContactId, ConversationId, MessageId};
 use crate::notice::Notice;
 use crate::ports::{
-    ChannelRepo, Clock, ContactRepo, ConversationRepo, EarlierRequest, IdGenerator, IdempotencyRecord, NewIds,
-    OpenConversation, OpenError, StartOrder, StoreError, WorkflowStarter,
+    ChannelRepo, Clock, ContactRepo, ConversationRepo, EarlierRequest, Held, IdGenerator, IdempotencyRecord,
+    InboundRepo, NewIds, OpenConversation, OpenError, StartOrder, StoreError, WorkflowStarter,
 };
 use crate::values::DeliverWithin;
 use std::sync::Arc;
@@ -59,6 +60,7 @@ pub struct ComposeOutbound {
     contacts: Arc<dyn ContactRepo>,
     channels: Arc<dyn ChannelRepo>,
     conversations: Arc<dyn ConversationRepo>,
+    inbound: Arc<dyn InboundRepo>,
     starter: Arc<dyn WorkflowStarter>,
     clock: Arc<dyn Clock>,
     ids: Arc<dyn IdGenerator>,
@@ -120,6 +122,8 @@ pub struct ComposePorts {
     pub channels: Arc<dyn ChannelRepo>,
     /// Keeps what is opened.
     pub conversations: Arc<dyn ConversationRepo>,
+    /// Knows when contacts wrote.
+    pub inbound: Arc<dyn InboundRepo>,
     /// The door to the engine.
     pub starter: Arc<dyn WorkflowStarter>,
     /// Dates what people see.
@@ -131,8 +135,19 @@ pub struct ComposePorts {
 impl ComposeOutbound {
     /// From its ports and rules. The hasher's key must be the same in every process on one database.
     pub fn new(ports: ComposePorts, hasher: RequestHasher, defaults: DeliverWithinDefaults) -> Self {
-        let ComposePorts { contacts, channels, conversations, starter, clock, ids } = ports;
-        Self { contacts, channels, conversations, starter, clock, ids, hasher, defaults, claimed_for: CLAIMED_AT_BIRTH }
+        let ComposePorts { contacts, channels, conversations, inbound, starter, clock, ids } = ports;
+        Self {
+            contacts,
+            channels,
+            conversations,
+            inbound,
+            starter,
+            clock,
+            ids,
+            hasher,
+            defaults,
+            claimed_for: CLAIMED_AT_BIRTH,
+        }
     }
 
     /// For a process that runs no engine: new wakeups are nobody's, and the next relay of another process takes them.
@@ -208,10 +223,17 @@ impl ComposeOutbound {
         let place = self.channels.place(caller.tenant_id, fields.workspace_id(), fields.channel_id());
         let contacts = self.contacts.matching(caller.tenant_id, &wanted);
         let (place, contacts) = futures_util::future::try_join(place, contacts).await?;
-        Ok(Known { place, contacts })
+        let mut known = Known { place, contacts, window_open: false };
+        // Only channels with a window cost a second look.
+        if let Some((channel, number)) = known.awaits_contact(fields) {
+            known.window_open = self.inbound.wrote_within(channel, &number, WINDOW).await?;
+        }
+        Ok(known)
     }
 
     fn opening(&self, caller: &Caller, plan: Plan, idempotency: Option<IdempotencyRecord>) -> OpenConversation {
+        // What asks the contact to write stands before what waits for that.
+        let held = plan.worded.held.map(|(opener, for_)| Held { for_, opener_id: self.ids.message_id(), opener });
         let message_id = self.ids.message_id();
         OpenConversation {
             tenant_id: caller.tenant_id,
@@ -224,6 +246,8 @@ impl ComposeOutbound {
             subject: plan.subject,
             preview: preview(plan.content.as_str()),
             content: plan.content,
+            wording: plan.worded.wording,
+            held,
             author: plan.agent.map_or(Author::Key(caller.key_id), Author::Agent),
             wire_message_id: plan.channel.message_id_domain.as_ref().map(|domain| format!("<{message_id}@{domain}>")),
             deliver_within: plan.deliver_within.unwrap_or_else(|| self.defaults.of(plan.channel.kind)),

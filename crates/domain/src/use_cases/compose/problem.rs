@@ -47,6 +47,10 @@ pub enum ProblemCode {
     InvalidContent,
     /// `content` is longer than the channel carries.
     ContentTooLong,
+    /// `template` cannot be used.
+    InvalidTemplate,
+    /// The contact has not written for a day, and nothing says what may leave then.
+    TemplateRequired,
     /// `deliverWithin` is no duration of at most seven days.
     InvalidDeliverWithin,
     /// `agent` cannot be used.
@@ -61,6 +65,7 @@ worded!(ProblemCode {
     ContactMissing => "contact_missing", ContactConflict => "contact_conflict", ContactUnreachable => "contact_unreachable",
     InvalidContactName => "invalid_contact_name", SubjectRequired => "subject_required", InvalidSubject => "invalid_subject",
     ContentRequired => "content_required", InvalidContent => "invalid_content", ContentTooLong => "content_too_long",
+    InvalidTemplate => "invalid_template", TemplateRequired => "template_required",
     InvalidDeliverWithin => "invalid_deliver_within", InvalidAgent => "invalid_agent",
 });
 

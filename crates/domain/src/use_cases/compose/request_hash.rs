@@ -1,7 +1,7 @@
 //! Keyed hashes of requests: they recognise a repetition and tell nothing else.
 
 use super::command::said;
-use super::{AgentFields, ComposeCommand};
+use super::{AgentFields, ComposeCommand, TemplateFields};
 use crate::ids::TenantId;
 use crate::ports::KeyedHash;
 use crate::values::IdempotencyKey;
@@ -43,11 +43,13 @@ impl RequestHasher {
             subject,
             content,
             deliver_within,
+            template,
             agent,
             strict: _,
             idempotency_key: _,
         } = command;
         let AgentFields { id, name } = agent.clone().unwrap_or_default();
+        let template = template.as_ref().map(whole);
         self.hash(
             [
                 workspace_id,
@@ -59,6 +61,7 @@ impl RequestHasher {
                 subject,
                 content,
                 deliver_within,
+                &template,
                 &id,
                 &name,
             ]
@@ -75,4 +78,11 @@ impl RequestHasher {
         }
         KeyedHash(mac.finalize().into_bytes().into())
     }
+}
+
+/// A template as one text: no two that differ give the same.
+fn whole(template: &TemplateFields) -> String {
+    let TemplateFields { name, content_sid, language, variables } = template;
+    let pairs = variables.as_ref().map(crate::values::TemplateVariables::pairs).unwrap_or_default();
+    format!("{name:?} {content_sid:?} {language:?} {pairs:?}")
 }

@@ -9,4 +9,5 @@ mod order;
 mod races;
 mod repeating;
 mod rules;
+mod window;
 mod world;

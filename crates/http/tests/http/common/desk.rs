@@ -133,6 +133,7 @@ impl Desk {
             on_unclear: OnUnclear::default_for(kind),
             fault: None,
             message_id_domain: (kind == ChannelKind::Email).then(|| "mail.acme.example".into()),
+            outside_window: None,
             version: Version::FIRST,
             created_at: BEGINNING,
         }
@@ -266,6 +267,7 @@ fn application(
         contacts: store.clone(),
         channels: store.clone(),
         conversations: conversations.clone(),
+        inbound: store.clone(),
         starter: Arc::new(RecordingStarter::new()),
         clock: clock.clone(),
         ids: Arc::new(SequentialIds::after(1_000)),

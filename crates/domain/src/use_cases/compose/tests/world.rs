@@ -10,7 +10,7 @@ use crate::entities::{
 use crate::ids::{ApiKeyId, ChannelId, ContactId, TenantId, Version, WorkspaceId};
 use crate::ports::{
     KnownContacts, KnownPlace, MockChannelRepo, MockClock, MockContactRepo, MockConversationRepo, MockIdGenerator,
-    MockWorkflowStarter, Opened, Started, WantedContact,
+    MockInboundRepo, MockWorkflowStarter, Opened, Started, WantedContact,
 };
 use crate::time::Timestamp;
 use crate::values::{DisplayName, EmailAddress, PhoneNumber};
@@ -40,6 +40,8 @@ pub(super) struct World {
     pub(super) workspace_exists: bool,
     pub(super) channel: Option<Channel>,
     pub(super) contacts: Vec<Contact>,
+    /// Whether the contact has written within a day.
+    pub(super) window_open: bool,
 }
 
 /// A world with a working channel of that kind, and a request that names everything but a contact.
@@ -61,6 +63,7 @@ pub(super) fn world_on(kind: ChannelKind) -> World {
         workspace_exists: true,
         channel: Some(channel(kind)),
         contacts: vec![],
+        window_open: false,
     }
 }
 
@@ -90,6 +93,7 @@ fn channel(kind: ChannelKind) -> Channel {
         on_unclear: OnUnclear::default_for(kind),
         fault: None,
         message_id_domain: (kind == ChannelKind::Email).then(|| "mail.example".into()),
+        outside_window: None,
         version: Version::FIRST,
         created_at: NOW,
     }
@@ -150,7 +154,7 @@ impl World {
     pub(super) fn known(&self) -> Known {
         let fields = self.command.parse();
         let place = self.place(fields.workspace_id(), fields.channel_id());
-        Known { place, contacts: self.matching(&fields.wanted_contact()) }
+        Known { place, contacts: self.matching(&fields.wanted_contact()), window_open: self.window_open }
     }
 
     /// The use case over this world. It may be read; nothing else may happen but what the two mocks expect.
@@ -166,7 +170,13 @@ impl World {
             assert_eq!(tenant, TENANT, "only the caller's tenant is looked into");
             Ok(contacts.matching(wanted))
         });
-        composing(channel_repo, contact_repo, conversations, starter)
+        let open = self.window_open;
+        let mut inbound = MockInboundRepo::new();
+        inbound.expect_wrote_within().returning(move |channel, _, within| {
+            assert_eq!((channel, within), (CHANNEL, WINDOW));
+            Ok(open)
+        });
+        composing_beside(channel_repo, contact_repo, conversations, inbound, starter)
     }
 
     pub(super) async fn ask(
@@ -223,6 +233,17 @@ pub(super) fn composing(
     conversations: MockConversationRepo,
     starter: MockWorkflowStarter,
 ) -> ComposeOutbound {
+    composing_beside(channels, contacts, conversations, MockInboundRepo::new(), starter)
+}
+
+/// The same, where contacts may have written.
+fn composing_beside(
+    channels: MockChannelRepo,
+    contacts: MockContactRepo,
+    conversations: MockConversationRepo,
+    inbound: MockInboundRepo,
+    starter: MockWorkflowStarter,
+) -> ComposeOutbound {
     let mut clock = MockClock::new();
     clock.expect_now().returning(|| NOW);
     let mut ids = MockIdGenerator::new();
@@ -232,6 +253,7 @@ pub(super) fn composing(
         contacts: Arc::new(contacts),
         channels: Arc::new(channels),
         conversations: Arc::new(conversations),
+        inbound: Arc::new(inbound),
         starter: Arc::new(starter),
         clock: Arc::new(clock),
         ids: Arc::new(ids),

@@ -7,18 +7,19 @@
 use crate::egress::EgressGuard;
 use crate::provider_http::ProviderHttp;
 use crate::sandbox::SandboxSender;
-use crate::settings::{check_settings, identity};
+use crate::settings::{SettingsProblem, check_outside_window, check_settings, identity};
 use crate::smtp::{SmtpOptions, SmtpSender, TrustedCertificates};
 use crate::twilio::{TwilioOptions, TwilioSender};
 use crate::whatsapp::{WhatsAppOptions, WhatsAppSender};
 use async_trait::async_trait;
-use overture_domain::entities::{ChannelConnection, ChannelKind, Transport};
+use overture_domain::entities::{ChannelConnection, ChannelKind, OutsideWindow, Transport};
 use overture_domain::ports::{
     Accepted, ChannelVerifier, CheckedSettings, MessageSender, Outgoing, ProviderEvent, SendError, SettingValue,
     SettingsChecker, SettingsFlaw, Verified, VerifyError, WebhookCall, WebhookError, WebhookReader, WrittenSettings,
+    WrittenWindow,
 };
 use overture_domain::values::Flaw;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
@@ -141,13 +142,31 @@ impl SettingsChecker for Senders {
         };
         let members: Map<_, _> = written.iter().map(|(name, written)| (name.clone(), value(written))).collect();
         // Nobody from outside reads this process's environment.
-        check_settings(kind, transport, &Value::Object(members), &|_| None)
-            .map_err(|problem| SettingsFlaw { field: problem.field, flaw: Flaw::new(problem.reason, problem.remedy) })
+        check_settings(kind, transport, &Value::Object(members), &|_| None).map_err(flaw)
+    }
+
+    fn check_window(
+        &self,
+        kind: ChannelKind,
+        transport: Transport,
+        written: &WrittenWindow,
+    ) -> Result<OutsideWindow, SettingsFlaw> {
+        let template = json!({ "name": written.name, "language": written.language, "contentSid": written.content_sid });
+        let json = json!({
+            "mode": written.mode, "template": template, "body": written.body, "holdFor": written.hold_for,
+        });
+        let checked = check_outside_window(kind, transport, &json).map_err(flaw)?;
+        checked
+            .ok_or_else(|| SettingsFlaw { field: "outsideWindow".into(), flaw: Flaw::new("is missing", "Write it.") })
     }
 
     fn identity(&self, transport: Transport) -> &'static [&'static str] {
         identity(transport)
     }
+}
+
+fn flaw(problem: SettingsProblem) -> SettingsFlaw {
+    SettingsFlaw { field: problem.field, flaw: Flaw::new(problem.reason, problem.remedy) }
 }
 
 /// How a send ended, in two words that name nobody.

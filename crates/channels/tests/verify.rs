@@ -6,7 +6,9 @@ mod support;
 
 use overture_channels::{EgressGuard, Senders, SendersOptions, SmtpOptions, SmtpSender};
 use overture_domain::entities::{ChannelConnection, ChannelKind, Transport};
-use overture_domain::ports::{ChannelVerifier, SettingValue, SettingsChecker, Verified, VerifyError, WrittenSettings};
+use overture_domain::ports::{
+    ChannelVerifier, SettingValue, SettingsChecker, Verified, VerifyError, WrittenSettings, WrittenWindow,
+};
 use serde_json::json;
 use support::{Act, MailServer, channel, sender};
 
@@ -80,4 +82,26 @@ fn written_settings_are_checked_by_their_transport_and_never_read_the_environmen
         let identity = senders().identity(*transport);
         assert_eq!(identity.is_empty(), *transport == Transport::Sandbox, "{transport}");
     }
+}
+
+#[test]
+fn what_leaves_outside_the_window_is_checked_by_its_transport() {
+    let text = |text: &str| Some(text.to_owned());
+    let written = WrittenWindow {
+        mode: text("carry"),
+        name: text("agent_message"),
+        language: text("de"),
+        body: text("Acme: {{1}}"),
+        ..WrittenWindow::default()
+    };
+    let check = |kind, transport, written: &WrittenWindow| senders().check_window(kind, transport, written);
+    assert!(check(ChannelKind::WhatsApp, Transport::WhatsAppCloud, &written).is_ok());
+    for (kind, transport, field) in [
+        (ChannelKind::WhatsApp, Transport::Twilio, "outsideWindow.template"),
+        (ChannelKind::Sms, Transport::Twilio, "outsideWindow"),
+    ] {
+        assert_eq!(check(kind, transport, &written).unwrap_err().field, field);
+    }
+    let nothing = check(ChannelKind::WhatsApp, Transport::WhatsAppCloud, &WrittenWindow::default());
+    assert_eq!(nothing.unwrap_err().field, "outsideWindow.mode");
 }

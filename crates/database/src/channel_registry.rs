@@ -8,6 +8,7 @@ use crate::error::store_error;
 use crate::rows::Row;
 use crate::save_change::let_go;
 use crate::sql::{all, change, one};
+use crate::templates::stored_outside;
 use crate::wakeups::signed;
 use async_trait::async_trait;
 use overture_domain::ids::{ChannelId, TenantId, Version, WorkspaceId};
@@ -69,6 +70,10 @@ impl ChannelRegistry for Database {
                 limits.max_per_contact_per_hour.map(i64::from).into(),
                 countries(limits).into(),
             ]);
+        }
+        if let Some(outside) = &revision.outside_window {
+            sets.push("outside_window = ?");
+            values.push(outside.as_ref().and_then(stored_outside).into());
         }
         let sealed = revision.settings.as_ref().map(|(settings, _)| self.sealed(tenant, channel, settings));
         if let Some((settings, domain)) = &revision.settings {

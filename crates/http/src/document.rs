@@ -2,8 +2,8 @@
 
 use crate::bodies::{
     AgentBody, ApprovedTemplateBody, AttentionBody, ChannelBody, ChannelPage, ChannelPatchBody, ComposeAnswer,
-    ComposeBody, ContactBody, ConversationBody, FaultBody, LeavesBody, MessageBody, MessageErrorBody, MessagePage,
-    NewChannelBody, PreviewBody, ProblemBody, SegmentsBody, TemplateBody, TemplateList, WebhooksBody,
+    ComposeBody, ContactBody, ConversationBody, FaultBody, MessageBody, MessageErrorBody, MessagePage, NewChannelBody,
+    LeavesBody, OutsideWindowBody, PreviewBody, ProblemBody, SegmentsBody, TemplateBody, TemplateList, WebhooksBody, WindowTemplateBody,
 };
 use crate::endpoints::healthz::Healthy;
 use crate::endpoints::readyz::Ready;
@@ -34,8 +34,8 @@ use utoipa::{Modify, OpenApi};
     ),
     components(schemas(
         ComposeBody, AgentBody, TemplateBody, PreviewBody, ProblemBody, LeavesBody, SegmentsBody, ComposeAnswer, ConversationBody, AttentionBody, MessageBody, MessageErrorBody, MessagePage, ContactBody,
-        ChannelBody, ChannelPage, FaultBody, WebhooksBody, NewChannelBody, ChannelPatchBody, ApprovedTemplateBody, TemplateList,
-        channel_actions::Done, FailureBody, Healthy, Ready,
+        ChannelBody, ChannelPage, FaultBody, WebhooksBody, NewChannelBody, ChannelPatchBody, ApprovedTemplateBody, TemplateList, OutsideWindowBody,
+        WindowTemplateBody, channel_actions::Done, FailureBody, Healthy, Ready,
     )),
     modifiers(&Finish),
 )]

@@ -1,7 +1,7 @@
 //! Channels as their owners manage them. Secrets go in and never come out here; only their names do.
 
 use super::{ApprovedTemplate, Position, StoreError};
-use crate::entities::{Channel, ChannelLimits, ChannelSettings};
+use crate::entities::{Channel, ChannelLimits, ChannelSettings, OutsideWindow};
 use crate::ids::{ChannelId, TenantId, Version, WorkspaceId};
 use async_trait::async_trait;
 use std::collections::{BTreeMap, BTreeSet};
@@ -40,6 +40,8 @@ pub struct ChannelRevision {
     pub enabled: Option<bool>,
     /// All its limits.
     pub limits: Option<ChannelLimits>,
+    /// What leaves outside the window; the inner `None`: nothing.
+    pub outside_window: Option<Option<OutsideWindow>>,
     /// All its settings, secrets too, with the domain of its Message-IDs.
     pub settings: Option<(ChannelSettings, Option<String>)>,
 }

@@ -1,6 +1,6 @@
 //! What knows the settings of every transport: their names, their forms, and which of them say who one is.
 
-use crate::entities::{ChannelKind, ChannelSettings, Transport};
+use crate::entities::{ChannelKind, ChannelSettings, OutsideWindow, Transport};
 use crate::values::Flaw;
 use std::collections::BTreeMap;
 use std::fmt;
@@ -22,6 +22,23 @@ impl fmt::Debug for SettingValue {
 
 /// Settings as their owner writes them, by name.
 pub type WrittenSettings = BTreeMap<String, SettingValue>;
+
+/// What leaves outside the window of WhatsApp, as a channel's owner writes it.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct WrittenWindow {
+    /// `carry` or `opener`.
+    pub mode: Option<String>,
+    /// The template's name, on the WhatsApp Cloud API.
+    pub name: Option<String>,
+    /// The language it was approved in.
+    pub language: Option<String>,
+    /// The id of its content, at Twilio.
+    pub content_sid: Option<String>,
+    /// The words of its body.
+    pub body: Option<String>,
+    /// How long an opener makes texts wait.
+    pub hold_for: Option<String>,
+}
 
 /// Settings that can be stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -54,6 +71,17 @@ pub trait SettingsChecker: Send + Sync {
         transport: Transport,
         written: &WrittenSettings,
     ) -> Result<CheckedSettings, SettingsFlaw>;
+
+    /// What leaves outside the window; its flaws name `outsideWindow` or a field below it.
+    ///
+    /// # Errors
+    /// The first `SettingsFlaw`.
+    fn check_window(
+        &self,
+        kind: ChannelKind,
+        transport: Transport,
+        written: &WrittenWindow,
+    ) -> Result<OutsideWindow, SettingsFlaw>;
 
     /// The settings that say where secrets go and whose they are: host, account, number, user name. A secret that was
     /// entered for one of them is never shown to another.

@@ -1,5 +1,6 @@
 //! A channel as its owners read and write it. Secrets are written and never read: of one that is there, that it is.
 
+use super::channel_window::{OutsideWindowBody, window};
 use super::compose::{fields, text, written, wrong_type};
 use super::words;
 use crate::Code;
@@ -45,6 +46,9 @@ pub(crate) struct ChannelBody {
     /// Its settings. A secret shows only that it is set: `{"set":true}`.
     #[schema(value_type = Object)]
     config: Map<String, Value>,
+    /// What leaves on WhatsApp to a contact that has not written for 24 hours; `null`: nothing does.
+    #[schema(required = true)]
+    outside_window: Option<OutsideWindowBody>,
     /// The most messages in a day. Kept and shown; not enforced in this version.
     #[schema(required = true)]
     max_per_day: Option<u32>,
@@ -157,6 +161,7 @@ impl ChannelBody {
             paused: channel.paused_at.is_some(),
             fault: channel.fault.map(FaultBody::from),
             config: shown.chain(secrets.into_iter().map(|name| (name, json!({ "set": true })))).collect(),
+            outside_window: channel.outside_window.as_ref().map(OutsideWindowBody::from),
             max_per_day: channel.limits.max_per_day,
             max_per_contact_per_hour: channel.limits.max_per_contact_per_hour,
             allowed_countries: channel
@@ -224,6 +229,8 @@ pub(crate) struct NewChannelBody {
     /// `secondaryAppSecret`, `verifyToken`. Sandbox: `from`, `replyTo`.
     #[schema(value_type = Object)]
     config: Map<String, Value>,
+    /// What leaves on WhatsApp to a contact that has not written for 24 hours.
+    outside_window: Option<OutsideWindowBody>,
 }
 
 /// What is to change. `null` clears; what is absent stays.
@@ -241,6 +248,8 @@ pub(crate) struct ChannelPatchBody {
     /// account, number or user name needs every secret again.
     #[schema(value_type = Option<Object>, nullable = false)]
     config: Option<Map<String, Value>>,
+    /// What leaves on WhatsApp to a contact that has not written for 24 hours.
+    outside_window: Option<OutsideWindowBody>,
     /// The most messages in a day, at least 1.
     max_per_day: Option<u32>,
     /// The most messages to one contact in an hour, at least 1.
@@ -255,8 +264,8 @@ impl NewChannelBody {
     /// # Errors
     /// `malformed_json`, `wrong_type`, `unknown_field` or `duplicate_field`, each saying where.
     pub(crate) fn read(body: &[u8]) -> Result<NewChannel, Failure> {
-        let known = ["workspaceId", "type", "transport", "displayName", "config"];
-        let [workspace_id, kind, transport, display_name, config] = fields(object(body)?, known, "")?;
+        let known = ["workspaceId", "type", "transport", "displayName", "config", "outsideWindow"];
+        let [workspace_id, kind, transport, display_name, config, outside] = fields(object(body)?, known, "")?;
         let own = |value, field| Ok::<_, Failure>(text(value, field)?.map(Cow::into_owned));
         let config = config.map(settings).transpose()?.unwrap_or_default();
         Ok(NewChannel {
@@ -265,6 +274,7 @@ impl NewChannelBody {
             transport: own(transport, "transport")?,
             display_name: own(display_name, "displayName")?,
             config: config.into_iter().filter_map(|(name, value)| Some((name, value?))).collect(),
+            outside_window: outside.map(window).transpose()?,
         })
     }
 }
@@ -275,14 +285,23 @@ impl ChannelPatchBody {
     /// # Errors
     /// `malformed_json`, `wrong_type`, `unknown_field` or `duplicate_field`, each saying where.
     pub(crate) fn read(body: &[u8]) -> Result<ChannelPatch, Failure> {
-        let known = ["enabled", "displayName", "config", "maxPerDay", "maxPerContactPerHour", "allowedCountries"];
-        let [enabled, display_name, config, per_day, per_hour, countries] = written(object(body)?, known, "")?;
+        let known = [
+            "enabled",
+            "displayName",
+            "config",
+            "maxPerDay",
+            "maxPerContactPerHour",
+            "allowedCountries",
+            "outsideWindow",
+        ];
+        let [enabled, display_name, config, per_day, per_hour, countries, outside] = written(object(body)?, known, "")?;
         Ok(ChannelPatch {
             enabled: enabled.map(|value| boolean(&value, "enabled")).transpose()?,
             display_name: cleared(display_name, |value| {
                 Ok(text(Some(value), "displayName")?.map(Cow::into_owned).unwrap_or_default())
             })?,
             config: config.map(settings).transpose()?,
+            outside_window: cleared(outside, window)?,
             max_per_day: cleared(per_day, |value| number(&value, "maxPerDay"))?,
             max_per_contact_per_hour: cleared(per_hour, |value| number(&value, "maxPerContactPerHour"))?,
             allowed_countries: cleared(countries, |value| texts(value, "allowedCountries"))?,

@@ -1,6 +1,7 @@
 //! Bodies: what is read from requests and shown in answers. Each has its own type; domain types know no JSON.
 
 mod channel;
+mod channel_window;
 mod compose;
 mod contact;
 mod conversation;
@@ -12,6 +13,7 @@ pub(crate) use channel::{
     ApprovedTemplateBody, ChannelBody, ChannelPage, ChannelPatchBody, FaultBody, NewChannelBody, TemplateList,
     WebhooksBody,
 };
+pub(crate) use channel_window::{OutsideWindowBody, WindowTemplateBody};
 pub(crate) use compose::{AgentBody, ComposeAnswer, ComposeBody, TemplateBody};
 pub(crate) use contact::{ContactBody, Supplied};
 pub(crate) use conversation::{AttentionBody, ConversationBody};

@@ -191,6 +191,33 @@ async fn what_does_not_change_a_channel_is_400_that_names_the_field() {
 }
 
 #[tokio::test]
+async fn what_leaves_outside_the_window_is_written_as_it_is_shown_and_null_clears_it() {
+    let manager = Manager::open().await;
+    let path = manager.added().await;
+    let carry = json!({ "mode": "carry", "template": { "name": "a", "language": "de" }, "body": "{{1}}" });
+    let opener =
+        json!({ "mode": "opener", "template": { "name": "a", "language": "de" }, "body": "Hi", "holdFor": "PT60S" });
+    for written in [carry, opener, Value::Null] {
+        let answer = manager.patch(&path, &json!({ "outsideWindow": written })).await.json();
+        assert_eq!(answer["outsideWindow"], written);
+    }
+    for (written, code, at) in [
+        (
+            json!({ "template": { "name": "a", "language": "de" }, "body": "x" }),
+            "invalid_outside_window",
+            "outsideWindow.body",
+        ),
+        (json!({ "mood": "carry" }), "unknown_field", "outsideWindow.mood"),
+        (json!({ "template": { "nmae": "a" } }), "unknown_field", "outsideWindow.template.nmae"),
+        (json!({ "body": 1 }), "wrong_type", "outsideWindow.body"),
+        (json!("carry"), "wrong_type", "outsideWindow"),
+    ] {
+        let answer = manager.patch(&path, &json!({ "outsideWindow": written })).await;
+        assert_eq!(answer.gist(), (400, code.into(), Some(at.into())));
+    }
+}
+
+#[tokio::test]
 async fn a_new_host_needs_every_secret_again() {
     let manager = Manager::open().await;
     let path = manager.added().await;

@@ -62,6 +62,7 @@ async fn compose(
         channels: Arc::clone(&ports.channels),
         inbound: Arc::clone(&ports.inbound),
         conversations: Arc::clone(&ports.conversations),
+        inbound: Arc::clone(&ports.inbound),
         starter: Arc::new(Here),
         clock: Arc::clone(&ports.clock),
         ids: Arc::clone(&ports.ids),

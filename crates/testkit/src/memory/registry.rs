@@ -53,6 +53,9 @@ impl ChannelRegistry for MemoryStore {
             if let Some(limits) = &revision.limits {
                 limits.clone_into(&mut channel.limits);
             }
+            if let Some(outside) = &revision.outside_window {
+                outside.clone_into(&mut channel.outside_window);
+            }
             if let Some((settings, domain)) = &revision.settings {
                 domain.clone_into(&mut channel.message_id_domain);
                 settings.clone_into(&mut row.settings);

@@ -2,7 +2,9 @@
 
 use super::stage::{BRIEF, HOUR, Place, Stage, channel};
 use crate::BEGINNING;
-use overture_domain::entities::{Channel, ChannelLimits, ChannelSettings, ChannelState, MessageStatus, Transport};
+use overture_domain::entities::{
+    CarryTemplate, Channel, ChannelLimits, ChannelSettings, ChannelState, MessageStatus, OutsideWindow, Transport,
+};
 use overture_domain::ids::Version;
 use overture_domain::ports::{
     ApprovedTemplate, Begun, ChannelDetails, ChannelRevision, NewIds, OpenConversation, Position,
@@ -66,6 +68,7 @@ pub async fn a_revision_changes_what_it_names_and_nothing_else(stage: &Stage) {
     let whole = ChannelRevision {
         enabled: Some(false),
         limits: Some(limits.clone()),
+        outside_window: Some(Some(carry())),
         settings: Some((settings("two"), Some("two.example".into()))),
         ..revision(&renamed)
     };
@@ -74,6 +77,7 @@ pub async fn a_revision_changes_what_it_names_and_nothing_else(stage: &Stage) {
         enabled: false,
         limits,
         message_id_domain: Some("two.example".into()),
+        outside_window: Some(carry()),
         version: renamed.version.next(),
         ..renamed
     };
@@ -81,9 +85,11 @@ pub async fn a_revision_changes_what_it_names_and_nothing_else(stage: &Stage) {
     assert_eq!((&shown.channel, &shown.public), (&expected, &settings("two").public));
     assert!(connected(stage, added.id).await == settings("two"), "settings and secrets are the new ones");
 
-    let cleared = ChannelRevision { limits: Some(ChannelLimits::default()), ..revision(&expected) };
+    let cleared =
+        ChannelRevision { limits: Some(ChannelLimits::default()), outside_window: Some(None), ..revision(&expected) };
     assert!(revise(stage, &cleared).await);
-    assert_eq!(details(stage, added.id).await.channel.limits, ChannelLimits::default());
+    let cleared = details(stage, added.id).await.channel;
+    assert_eq!((cleared.limits, cleared.outside_window), (ChannelLimits::default(), None));
 }
 
 /// Somebody was faster.
@@ -281,6 +287,11 @@ async fn connected(stage: &Stage, id: overture_domain::ids::ChannelId) -> Channe
     stage.ports.channels.connection(id).await.expect("connection").expect("it is there").settings
 }
 
+fn carry() -> OutsideWindow {
+    let name = TemplateName::Named { name: "agent_message".into(), language: "de".into() };
+    OutsideWindow::Carry(CarryTemplate::new(name, "Acme: {{1}}").expect("it has one placeholder"))
+}
+
 /// A change of nothing.
 fn revision(channel: &Channel) -> ChannelRevision {
     ChannelRevision {
@@ -290,6 +301,7 @@ fn revision(channel: &Channel) -> ChannelRevision {
         name: None,
         enabled: None,
         limits: None,
+        outside_window: None,
         settings: None,
     }
 }

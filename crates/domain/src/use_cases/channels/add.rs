@@ -5,6 +5,7 @@ use crate::entities::{Channel, ChannelKind, ChannelLimits, ChannelState, OnUncle
 use crate::ids::{Version, WorkspaceId};
 use crate::ports::{
     ChannelDetails, ChannelRepo, CheckedSettings, Clock, IdGenerator, NewIds, SettingsChecker, WrittenSettings,
+    WrittenWindow,
 };
 use crate::use_cases::{Problem, ProblemCode, required_id};
 use crate::values::Flaw;
@@ -23,6 +24,8 @@ pub struct NewChannel {
     pub display_name: Option<String>,
     /// Its settings.
     pub config: WrittenSettings,
+    /// What leaves outside the window of WhatsApp.
+    pub outside_window: Option<WrittenWindow>,
 }
 
 /// Makes a channel. One that leaves this machine begins `unverified` and takes no messages before it was verified; a
@@ -61,6 +64,9 @@ impl AddChannel {
         let checked = self.settings.check(kind, transport, &new.config);
         let CheckedSettings { settings, message_id_domain } =
             checked.map_err(|flaw| ManageChannelError::setting(&flaw))?;
+        let outside_window =
+            new.outside_window.as_ref().map(|written| self.settings.check_window(kind, transport, written));
+        let outside_window = outside_window.transpose().map_err(|flaw| ManageChannelError::setting(&flaw))?;
         if !self.channels.place(reach.tenant_id, Some(workspace), None).await?.workspace_exists {
             let text = "workspaceId names no workspace of yours. Its id was printed when it was made; `overture workspace list` shows all.";
             let problem = Problem::new(ProblemCode::UnknownWorkspace, "workspaceId", text.into());
@@ -80,7 +86,7 @@ impl AddChannel {
             on_unclear: OnUnclear::default_for(kind),
             fault: None,
             message_id_domain,
-            outside_window: None,
+            outside_window,
             version: Version::FIRST,
             created_at: self.clock.now(),
         };

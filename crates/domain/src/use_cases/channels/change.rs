@@ -5,7 +5,7 @@ use crate::entities::{ChannelConnection, ChannelLimits};
 use crate::ids::ChannelId;
 use crate::ports::{
     ChannelDetails, ChannelRegistry, ChannelRepo, ChannelRevision, CheckedSettings, SettingValue, SettingsChecker,
-    WrittenSettings,
+    WrittenSettings, WrittenWindow,
 };
 use crate::values::{Country, Flaw};
 use std::collections::{BTreeMap, BTreeSet};
@@ -23,6 +23,8 @@ pub struct ChannelPatch {
     pub enabled: Option<bool>,
     /// Settings: each replaces the one of its name, or removes it.
     pub config: Option<BTreeMap<String, Option<SettingValue>>>,
+    /// What leaves outside the window of WhatsApp.
+    pub outside_window: Option<Option<WrittenWindow>>,
     /// The most messages in a day.
     pub max_per_day: Option<Option<i64>>,
     /// The most messages to one contact in an hour.
@@ -88,6 +90,12 @@ impl ChangeChannel {
                 Some((checked.settings, checked.message_id_domain))
             }
         };
+        let check = |written: &WrittenWindow| self.settings.check_window(channel.kind, channel.transport, written);
+        let outside_window = match &patch.outside_window {
+            Some(Some(written)) => Some(Some(check(written).map_err(|flaw| ManageChannelError::setting(&flaw))?)),
+            Some(None) => Some(None),
+            None => None,
+        };
         Ok(Some(ChannelRevision {
             tenant_id: channel.tenant_id,
             channel_id: channel.id,
@@ -95,6 +103,7 @@ impl ChangeChannel {
             name,
             enabled: patch.enabled,
             limits: limits(&channel.limits, patch)?,
+            outside_window,
             settings,
         }))
     }

@@ -71,6 +71,8 @@ pub enum ChannelRule {
     DisplayName,
     /// A setting does not do.
     Config,
+    /// `outsideWindow` does not do.
+    Window,
     /// A limit is no limit.
     Limit,
     /// `allowedCountries` has what is no country.
@@ -78,7 +80,7 @@ pub enum ChannelRule {
 }
 worded!(ChannelRule {
     Kind => "invalid_type", Transport => "invalid_transport", DisplayName => "invalid_display_name",
-    Config => "invalid_config", Limit => "invalid_channel_limit", Countries => "invalid_allowed_countries",
+    Config => "invalid_config", Window => "invalid_outside_window", Limit => "invalid_channel_limit", Countries => "invalid_allowed_countries",
 });
 
 /// Why a channel was not made or changed as wanted.
@@ -126,6 +128,7 @@ impl ManageChannelError {
         match field.as_str() {
             "transport" => Self::refused(ChannelRule::Transport, field, flaw),
             "config" => Self::refused(ChannelRule::Config, field, flaw),
+            name if name.starts_with("outsideWindow") => Self::refused(ChannelRule::Window, name, flaw),
             name => Self::refused(ChannelRule::Config, &format!("config.{name}"), flaw),
         }
     }

@@ -38,7 +38,11 @@ fn the_documented_fields_are_the_fields_that_are_read() {
         names.sort();
         names
     }
-    assert_eq!(documented::<NewChannelBody>(), ["config", "displayName", "transport", "type", "workspaceId"]);
-    let patch = ["allowedCountries", "config", "displayName", "enabled", "maxPerContactPerHour", "maxPerDay"];
+    assert_eq!(
+        documented::<NewChannelBody>(),
+        ["config", "displayName", "outsideWindow", "transport", "type", "workspaceId"]
+    );
+    let patch =
+        ["allowedCountries", "config", "displayName", "enabled", "maxPerContactPerHour", "maxPerDay", "outsideWindow"];
     assert_eq!(documented::<ChannelPatchBody>(), patch);
 }

@@ -1,13 +1,16 @@
 //! A provider of channels that tests set: it knows three settings and answers what it was told to.
 
 use async_trait::async_trait;
-use overture_domain::entities::{ChannelConnection, ChannelKind, ChannelSettings, Transport};
+use overture_domain::entities::{
+    CarryTemplate, ChannelConnection, ChannelKind, ChannelSettings, OpenerTemplate, OutsideWindow, Transport,
+};
 use overture_domain::ports::{
     ApprovedTemplate, ChannelVerifier, CheckedSettings, SettingValue, SettingsChecker, SettingsFlaw, Verified,
-    VerifyError, WrittenSettings,
+    VerifyError, WrittenSettings, WrittenWindow,
 };
-use overture_domain::values::{Flaw, Secret};
+use overture_domain::values::{Flaw, Secret, TemplateName};
 use std::sync::Mutex;
+use std::time::Duration;
 
 /// Takes `host`, `from` and the secret `password`; says what it was set to.
 pub(crate) struct Provider(Mutex<Result<Verified, VerifyError>>);
@@ -52,6 +55,25 @@ impl SettingsChecker for Provider {
             };
         }
         Ok(CheckedSettings { settings, message_id_domain: Some("mail.acme.example".into()) })
+    }
+
+    fn check_window(
+        &self,
+        _: ChannelKind,
+        _: Transport,
+        written: &WrittenWindow,
+    ) -> Result<OutsideWindow, SettingsFlaw> {
+        let field = "outsideWindow.body".to_owned();
+        let refused = |reason: &str| SettingsFlaw { field: field.clone(), flaw: Flaw::new(reason, "Write {{1}}.") };
+        let (Some(name), Some(language)) = (written.name.clone(), written.language.clone()) else {
+            panic!("no test writes less")
+        };
+        let (name, body) = (TemplateName::Named { name, language }, written.body.clone().unwrap_or_default());
+        match written.hold_for.is_some() {
+            true => OpenerTemplate::new(name, &body, Duration::from_secs(60)).map(OutsideWindow::Opener),
+            false => CarryTemplate::new(name, &body).map(OutsideWindow::Carry),
+        }
+        .map_err(refused)
     }
 
     fn identity(&self, _: Transport) -> &'static [&'static str] {

@@ -12,6 +12,7 @@ fn wanted(transport: Transport) -> NewChannel {
         transport: Some(transport.to_string()),
         display_name: Some(" Support\tdesk ".into()),
         config: [("from".to_owned(), text("a@example.com"))].into(),
+        outside_window: None,
     }
 }
 

@@ -1,7 +1,9 @@
 //! Changing and pausing a channel.
 
 use super::*;
-use crate::ports::ChannelRevision;
+use crate::entities::{CarryTemplate, OutsideWindow};
+use crate::ports::{ChannelRevision, SettingsFlaw, WrittenWindow};
+use crate::values::{Flaw, TemplateName};
 
 fn changing(registry: MockChannelRegistry) -> ChangeChannel {
     ChangeChannel::new(Arc::new(registry), Arc::new(repo()), Arc::new(checker()))
@@ -144,4 +146,31 @@ async fn whoever_loses_a_race_decides_again_and_gives_up_in_the_end() {
     registry.expect_revise().times(5).returning(|_| Ok(false));
     let answer = changing(registry).execute(&EVERYTHING, CHANNEL, &patch).await;
     assert!(matches!(answer, Err(ManageChannelError::Contended)), "{answer:?}");
+}
+
+fn carry() -> OutsideWindow {
+    let name = TemplateName::Named { name: "agent_message".into(), language: "de".into() };
+    OutsideWindow::Carry(CarryTemplate::new(name, "Acme: {{1}}").unwrap())
+}
+
+#[tokio::test]
+async fn what_leaves_outside_the_window_is_checked_and_null_clears_it() {
+    let written = WrittenWindow { mode: Some("carry".into()), ..WrittenWindow::default() };
+    for (patched, kept) in [(Some(written.clone()), Some(carry())), (None, None)] {
+        let registry = expects(move |revision| revision.outside_window == Some(kept.clone()));
+        let mut checker = checker();
+        checker.expect_check_window().returning(|_, _, _| Ok(carry()));
+        let changing = ChangeChannel::new(Arc::new(registry), Arc::new(repo()), Arc::new(checker));
+        let patch = ChannelPatch { outside_window: Some(patched), ..ChannelPatch::default() };
+        changing.execute(&EVERYTHING, CHANNEL, &patch).await.unwrap();
+    }
+    let mut checker = checker();
+    checker.expect_check_window().returning(|_, _, _| {
+        Err(SettingsFlaw { field: "outsideWindow.body".into(), flaw: Flaw::new("is missing", "Write it.") })
+    });
+    let registry = register(&channel(ChannelState::Active));
+    let changing = ChangeChannel::new(Arc::new(registry), Arc::new(repo()), Arc::new(checker));
+    let patch = ChannelPatch { outside_window: Some(Some(written)), ..ChannelPatch::default() };
+    let answer = changing.execute(&EVERYTHING, CHANNEL, &patch).await;
+    assert_eq!(refusal(answer), (ChannelRule::Window, "outsideWindow.body".to_owned()));
 }

@@ -73,7 +73,8 @@ impl Database {
         })
     }
 
-    /// Takes every step of the schema that is pending, each in one transaction. Two processes may do so at once.
+    /// Takes every step of the schema that is pending: on SQLite each in a transaction of its own, on PostgreSQL all of them
+    /// in one. Two processes may do so at once.
     ///
     /// # Errors
     /// See `OpenDatabaseError`.

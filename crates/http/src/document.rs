@@ -2,8 +2,9 @@
 
 use crate::bodies::{
     AgentBody, ApprovedTemplateBody, AttentionBody, ChannelBody, ChannelPage, ChannelPatchBody, ComposeAnswer,
-    ComposeBody, ContactBody, ConversationBody, FaultBody, MessageBody, MessageErrorBody, MessagePage, NewChannelBody,
-    LeavesBody, OutsideWindowBody, PreviewBody, ProblemBody, SegmentsBody, TemplateBody, TemplateList, WebhooksBody, WindowTemplateBody,
+    ComposeBody, ContactBody, ConversationBody, FaultBody, LeavesBody, MessageBody, MessageErrorBody, MessagePage,
+    NewChannelBody, OutsideWindowBody, PreviewBody, ProblemBody, SegmentsBody, TemplateBody, TemplateList,
+    WebhooksBody, WindowTemplateBody,
 };
 use crate::endpoints::healthz::Healthy;
 use crate::endpoints::readyz::Ready;

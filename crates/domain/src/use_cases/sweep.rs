@@ -83,6 +83,7 @@ where
             return Ok(swept);
         }
     }
+}
 
 #[cfg(test)]
 mod tests {

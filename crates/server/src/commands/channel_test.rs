@@ -60,7 +60,6 @@ async fn compose(
     let compose = ComposePorts {
         contacts: Arc::clone(&ports.contacts),
         channels: Arc::clone(&ports.channels),
-        inbound: Arc::clone(&ports.inbound),
         conversations: Arc::clone(&ports.conversations),
         inbound: Arc::clone(&ports.inbound),
         starter: Arc::new(Here),

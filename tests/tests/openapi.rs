@@ -76,7 +76,7 @@ async fn the_compose_operation_has_the_fields_requirements_and_formats_of_the_se
         assert!(example.is_some(), "{name} has no example: {field}");
     }
     assert_eq!(words(&schema["required"]), BTreeSet::from(["workspaceId", "channelId", "content"]));
-    let ours = BTreeSet::from(["deliverWithin", "agent"]);
+    let ours = BTreeSet::from(["deliverWithin", "template", "agent"]);
     let known: BTreeSet<&str> = fields.iter().map(|(name, ..)| *name).chain(ours).collect();
     assert_eq!(schema["properties"].as_object().unwrap().keys().map(String::as_str).collect::<BTreeSet<_>>(), known);
 }

@@ -21,6 +21,7 @@ pub struct TemporalConnection {
     state: watch::Receiver<State>,
     breaker: Arc<Breaker>,
     namespace: String,
+    options: Arc<TemporalOptions>,
 }
 
 /// What is known of the connection.
@@ -59,7 +60,12 @@ impl TemporalConnection {
         options.connection()?;
         let (said, state) = watch::channel(State::Connecting(None));
         tokio::spawn(connect(options.clone(), said));
-        Ok(Self { state, breaker: Arc::default(), namespace: options.namespace.clone() })
+        Ok(Self {
+            state,
+            breaker: Arc::default(),
+            namespace: options.namespace.clone(),
+            options: Arc::new(options.clone()),
+        })
     }
 
     /// What is known of it now.
@@ -93,6 +99,12 @@ impl TemporalConnection {
     /// The namespace.
     pub fn namespace(&self) -> &str {
         &self.namespace
+    }
+
+    /// A connection of the caller's own, on the current tokio runtime, to wherever this one leads.
+    pub(crate) async fn another(&self) -> Result<Client, String> {
+        let connection = Connection::connect(self.options.connection()?).await.map_err(|error| error.to_string())?;
+        Client::new(connection, ClientOptions::new(self.namespace.clone()).build()).map_err(|error| error.to_string())
     }
 
     /// The client, if there is one yet.

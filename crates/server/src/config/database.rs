@@ -40,7 +40,7 @@ impl DatabaseKind {
         if let Some(rest) = text.strip_prefix("postgres://").or_else(|| text.strip_prefix("postgresql://")) {
             return match rest.split_once('/') {
                 Some((_, database)) if !database.is_empty() && !database.starts_with('?') => {
-                    known_parameters(rest).map(|()| Self::Postgres(text.to_owned()))
+                    known_parameters(database).map(|()| Self::Postgres(text.to_owned()))
                 }
                 _ => Err("names no database: postgres://USER:PASSWORD@HOST/DATABASE".into()),
             };
@@ -90,18 +90,25 @@ impl std::fmt::Debug for DatabaseKind {
 }
 
 /// Whether the driver reads each parameter of a PostgreSQL URL. Says the name of one it does not, never its value.
-fn known_parameters(url: &str) -> Result<(), String> {
-    let parameters = url.split_once('?').map_or("", |(_, parameters)| parameters);
+fn known_parameters(database: &str) -> Result<(), String> {
+    let parameters = database.split_once('?').map_or("", |(_, parameters)| parameters);
     let parameters = parameters.split('#').next().unwrap_or_default();
     for parameter in parameters.split('&').filter(|parameter| !parameter.is_empty()) {
         let name = parameter.split('=').next().unwrap_or_default();
         // One setting of the server's: options[statement_timeout]=5s.
         let is_option = name.strip_prefix("options[").is_some_and(|rest| rest.ends_with(']'));
         if !is_option && !PARAMETERS.contains(&name) {
+            // What has other letters in it may be a piece of a password that is not percent-encoded.
+            if !name.chars().all(|letter| letter.is_ascii_alphanumeric() || "_-".contains(letter)) {
+                return Err(
+                    "has a parameter that PostgreSQL's driver does not know (a ? that begins none is written %3F)"
+                        .into(),
+                );
+            }
             let distance = |known: &&str| strsim::damerau_levenshtein(&name.to_lowercase(), known);
             let nearest = PARAMETERS.iter().copied().min_by_key(distance).unwrap_or("sslmode");
             return Err(format!(
-                "has a parameter {name:?} that PostgreSQL's driver does not know. Did you mean {nearest}?"
+                "has a parameter {name:?} that PostgreSQL's driver does not know (did you mean {nearest}?)"
             ));
         }
     }
@@ -153,9 +160,11 @@ mod tests {
             ("applicaton_name=x", "application_name"),
         ] {
             let told = DatabaseKind::parse(&format!("postgres://u:hunter2@h/d?{parameters}")).unwrap_err();
-            assert!(told.ends_with(&format!("Did you mean {meant}?")), "{told}");
+            assert!(told.ends_with(&format!("(did you mean {meant}?)")), "{told}");
             assert!(!told.contains("hunter2") && !told.contains("pem"), "{told}");
         }
+        let told = DatabaseKind::parse("postgres://u:hunter/2?pieces@h/d").unwrap_err();
+        assert!(told.contains("%3F") && !told.contains("pieces"), "{told}");
         for parameters in
             ["", "sslmode=verify-full&ssl-ca=/ca.pem", "options[statement_timeout]=5s", "host=/run/postgres"]
         {

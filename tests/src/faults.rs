@@ -8,6 +8,8 @@ use crate::production::{Drain, Held, Production};
 use crate::proxy::{Cut, Proxy};
 use crate::verdict::attempts;
 use anyhow::{Context, Result, ensure};
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::os::unix::process::ExitStatusExt;
 use std::time::{Duration, Instant};
@@ -17,6 +19,8 @@ const CLIENTS: usize = 8;
 const SIGKILL: i32 = 9;
 /// Each so many COMMITs one is cut.
 const EVERY: u32 = 7;
+/// The same while what waits goes out: what was sent and not recorded waits for a lease, so that it must not happen to all.
+const EVERY_IN_DRAIN: u32 = 19;
 
 /// What a fault left.
 #[derive(Debug, Clone, Copy)]
@@ -94,11 +98,16 @@ pub async fn postgres_cut_around_commit_and_restarted(composes: u64) -> Result<O
     }
     postgres.restart().await?;
     let answered = load.end().await?;
+    proxy.cut_every(Cut::AfterCommit, EVERY_IN_DRAIN);
+    let drain = production.drains(&answered).await?;
+    proxy.cut_every(Cut::AfterCommit, 0);
     let cuts = proxy.cuts();
     ensure!(cuts > 10, "the proxy cut {cuts} connections only");
-    // An attempt whose beginning was committed and never heard of waits for its lease; what is unclear is no death's then.
-    let drain = production.drains(&answered).await?;
-    let held = production.holds(&answered, &api, &attempts(&production.installation, LEFT_OPEN)?).await?;
+    // An attempt whose beginning was committed and never heard of waits for its lease: no death, but a cut explains it.
+    let left_open = attempts(&production.installation, LEFT_OPEN)?;
+    let unclear = u64::try_from(left_open.len())?;
+    ensure!(unclear <= cuts + 1, "{unclear} attempts are unclear, and only {cuts} connections were cut");
+    let held = production.holds(&answered, &api, &left_open).await?;
     ensure!(worker.stop(SOON).await?.success() && api.stop().await?.success());
     Ok(Outcome { held, drain, struck: cuts + 1 })
 }
@@ -137,10 +146,11 @@ pub async fn worker_killed_between_send_and_record(composes: u64) -> Result<Outc
 /// # Errors
 /// Whatever does not hold, in words.
 pub async fn two_apis_and_two_workers(composes: u64) -> Result<Outcome> {
-    beside_another(composes, &[]).await
+    beside_another(composes, &[], &Value::Null).await
 }
 
-/// The same, and the clock of one API and one worker is five minutes ahead.
+/// The same, and the clock of one API and one worker is five minutes ahead: to it, what may be tried for four minutes has
+/// expired when it is composed.
 ///
 /// # Errors
 /// Whatever does not hold, in words.
@@ -148,16 +158,20 @@ pub async fn a_clock_five_minutes_ahead(composes: u64) -> Result<Outcome> {
     let library = crate::python::faketime()?;
     let library = library.to_str().context("a path that is no UTF-8")?;
     let ahead = [("LD_PRELOAD", library), ("FAKETIME", "+300s"), ("FAKETIME_DONT_FAKE_MONOTONIC", "1")];
-    beside_another(composes, &ahead).await
+    beside_another(composes, &ahead, &json!({ "deliverWithin": "PT4M" })).await
 }
 
-async fn beside_another(composes: u64, environment: &[(&str, &str)]) -> Result<Outcome> {
+async fn beside_another(composes: u64, environment: &[(&str, &str)], more: &Value) -> Result<Outcome> {
+    let began = Instant::now();
     let production = Production::new().await?;
     let apis = [production.api().await?, production.installation.serve_with(environment).await?];
     let mut workers = [production.worker().await?, production.worker_with(environment).await?];
-    let answered = production.load(&[&apis[0], &apis[1]], CLIENTS, composes)?.end().await?;
+    let load = production.load_with(&[&apis[0], &apis[1]], CLIENTS, composes, more)?;
+    let answered = load.end().await?;
     let drain = production.drains(&answered).await?;
+    let within_claims = began.elapsed() < CLAIMS;
     let held = production.holds(&answered, &apis[0], &BTreeSet::new()).await?;
+    one_workflow_each(&production, composes, within_claims).await?;
     ensure!((held.copies, held.repeated) == (0, 0), "{held:?}");
     let begun = production.installation.count("SELECT count(*) FROM attempts")?;
     ensure!(begun == composes, "{begun} attempts for {composes} messages");
@@ -170,8 +184,27 @@ async fn beside_another(composes: u64, environment: &[(&str, &str)]) -> Result<O
     Ok(Outcome { held, drain, struck: 0 })
 }
 
-/// Somebody holds the table that every compose writes to, so that every connection waits: requests wait for a bounded
-/// time and are then told to come again.
+/// How long a claim lasts: before that, one process alone starts a conversation.
+const CLAIMS: Duration = Duration::from_secs(30);
+
+/// Every conversation has one workflow. It ran once, if no claim can have ended meanwhile: what is started again after its
+/// workflow has ended runs again, and finds nothing to do.
+async fn one_workflow_each(production: &Production, composes: u64, within_claims: bool) -> Result<()> {
+    eventually("Temporal tells of every workflow", AFTER_LEASES, async || {
+        let listed = production.temporal.ask(&["workflow", "list", "--limit", "100000"])?;
+        let listed: Vec<Value> = serde_json::from_slice(&listed)?;
+        let id = |run: &Value| run["execution"]["workflowId"].as_str().map(str::to_owned);
+        let ids: BTreeSet<_> = listed.iter().filter_map(id).collect();
+        let (workflows, runs) = (u64::try_from(ids.len())?, u64::try_from(listed.len())?);
+        ensure!(workflows <= composes, "{workflows} workflows for {composes} conversations");
+        ensure!(!within_claims || runs <= composes, "{runs} runs of workflows for {composes} conversations");
+        Ok((workflows == composes).then_some(()))
+    })
+    .await
+}
+
+/// Every connection of the pool is held by a statement that does not end: requests wait for one for a bounded time and are
+/// then told to come again.
 ///
 /// # Errors
 /// Whatever does not hold, in words.
@@ -181,20 +214,53 @@ pub async fn every_connection_taken(composes: u64) -> Result<Outcome> {
     let url = postgres.database().await?;
     let production = Production::on(&url).await?;
     let api = production.installation.serve_with(&[("OVERTURE__DATABASE__CONNECTIONS", "2")]).await?;
-    let mut worker = production.worker().await?;
     let name = url.rsplit('/').next().context("no database")?;
     let mut other = postgres.connect(name).await?;
     let mut holding = other.begin().await?;
     holding.execute("LOCK TABLE conversations IN ACCESS EXCLUSIVE MODE").await?;
     let load = production.load(&[&api], CLIENTS, composes)?;
+    // A lock alone would be given up in time, by the server: whoever waits for it is frozen, and nothing ends the statement.
+    let frozen = Frozen(waiting_for_a_lock(postgres, name, 2).await?);
     let turned_away = busy(&production, &api).await?;
+    let log = api.process.log()?;
+    ensure!(log.contains("pool timed out"), "they were turned away for another cause: {}", api.process.last_words());
     holding.rollback().await?;
+    drop(frozen);
+    let mut worker = production.worker().await?;
     let answered = load.end().await?;
     ensure!(answered.repeated > 0, "nobody was turned away");
     let drain = production.drains(&answered).await?;
     let held = production.holds(&answered, &api, &BTreeSet::new()).await?;
     ensure!(worker.stop(SOON).await?.success() && api.stop().await?.success());
     Ok(Outcome { held, drain, struck: turned_away })
+}
+
+/// Processes of the database server that stand still until this is dropped.
+struct Frozen(Vec<Pid>);
+
+impl Drop for Frozen {
+    fn drop(&mut self) {
+        for process in &self.0 {
+            // One that has gone needs no leave to go on.
+            let _ = kill_process(*process, Signal::CONT);
+        }
+    }
+}
+
+/// Freezes the processes that serve so many connections of ours, once all of them wait for a lock.
+async fn waiting_for_a_lock(postgres: &Postgres, database: &str, connections: usize) -> Result<Vec<Pid>> {
+    let mut looking = postgres.connect(database).await?;
+    let found = eventually("every connection waits for the lock", SOON, async || {
+        let sql = "SELECT pid FROM pg_stat_activity WHERE application_name = 'overture' AND wait_event_type = 'Lock' \
+                   AND datname = current_database()";
+        let found: Vec<i32> = sqlx::query_scalar(sql).fetch_all(&mut looking).await?;
+        Ok((found.len() == connections).then_some(found))
+    });
+    let processes: Vec<_> = found.await?.into_iter().filter_map(Pid::from_raw).collect();
+    for process in &processes {
+        kill_process(*process, Signal::STOP)?;
+    }
+    Ok(processes)
 }
 
 /// Composes until one is answered 503 `busy`, with when to come again, and counts those.

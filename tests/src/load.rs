@@ -41,6 +41,7 @@ struct Shared {
     next: AtomicU64,
     until: AtomicU64,
     between: Duration,
+    more: Value,
     answered: AtomicU64,
     repeated: AtomicU64,
 }
@@ -49,6 +50,18 @@ impl Load {
     /// So many clients that make so many composes in all, each with a pause after every answer. They wait until there is
     /// an API.
     pub fn start(demo: &Demo, channel: &str, clients: usize, composes: u64, between: Duration) -> Self {
+        Self::start_with(demo, channel, clients, composes, between, &Value::Null)
+    }
+
+    /// The same, with this put over every body.
+    pub fn start_with(
+        demo: &Demo,
+        channel: &str,
+        clients: usize,
+        composes: u64,
+        between: Duration,
+        more: &Value,
+    ) -> Self {
         let (publish, apis) = watch::channel(Vec::new());
         let shared = Arc::new(Shared {
             demo: demo.clone(),
@@ -57,6 +70,7 @@ impl Load {
             next: AtomicU64::new(0),
             until: AtomicU64::new(composes),
             between,
+            more: more.clone(),
             answered: AtomicU64::new(0),
             repeated: AtomicU64::new(0),
         });
@@ -172,6 +186,10 @@ impl Shared {
 
     fn body(&self, subject: &str) -> Value {
         let number = subject.rsplit(' ').next().and_then(|number| number.parse::<u64>().ok()).unwrap_or_default();
-        self.demo.mail(&self.channel, &format!("contact{}@example.com", number % CONTACTS), subject)
+        let mut body = self.demo.mail(&self.channel, &format!("contact{}@example.com", number % CONTACTS), subject);
+        for (name, value) in self.more.as_object().into_iter().flatten() {
+            body[name] = value.clone();
+        }
+        body
     }
 }

@@ -127,6 +127,16 @@ impl Production {
         self.paced_load(apis, clients, composes, Duration::ZERO)
     }
 
+    /// The same, with this put over every body.
+    ///
+    /// # Errors
+    /// There can be no client.
+    pub fn load_with(&self, apis: &[&Server], clients: usize, composes: u64, more: &Value) -> Result<Load> {
+        let load = Load::start_with(&self.demo, &self.channel, clients, composes, Duration::ZERO, more);
+        load.through(apis.iter().map(|api| api.client(&self.demo)).collect::<Result<Vec<Client>>>()?);
+        Ok(load)
+    }
+
     /// The same, with a pause of each client after every answer.
     ///
     /// # Errors

@@ -96,6 +96,21 @@ impl TemporalServer {
         }
     }
 
+    /// Starts it again as if it were new: it knows nothing any more.
+    ///
+    /// # Errors
+    /// It does not start.
+    pub async fn anew(&mut self) -> Result<()> {
+        self.kill()?;
+        for ending in ["db", "db-wal", "db-shm"] {
+            match std::fs::remove_file(self.database.with_extension(ending)) {
+                Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error.into()),
+                _ => {}
+            }
+        }
+        self.up().await
+    }
+
     /// What Temporal's own command line says of it, as JSON.
     ///
     /// # Errors

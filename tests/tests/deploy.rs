@@ -43,6 +43,19 @@ fn the_compose_file_names_what_exists_and_gives_overture_what_it_takes() -> Resu
     Ok(())
 }
 
+/// A build folder of gigabytes, the history and what a local installation keeps, its secrets too, stay outside.
+#[test]
+fn an_image_is_built_from_the_sources_alone() -> Result<()> {
+    let ignored = std::fs::read_to_string(repository().join(".dockerignore")).context("there is no .dockerignore")?;
+    for folder in ["target", "data", ".git"] {
+        assert!(
+            ignored.lines().any(|line| line.trim_matches('/') == folder),
+            "{folder} would be copied into the image"
+        );
+    }
+    Ok(())
+}
+
 fn help_of(installation: &Installation, command: &str) -> Result<String> {
     Ok(String::from_utf8(installation.command(&[command, "--help"])?.output()?.stdout)?)
 }

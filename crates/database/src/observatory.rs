@@ -30,16 +30,21 @@ impl Database {
         }
         let sql = "SELECT (SELECT count(*) FROM wakeups), (SELECT {now} - min(due_at) FROM wakeups WHERE due_at <= {now}), \
                    (SELECT count(*) FROM channels WHERE state = 'error'), \
-                   (SELECT count(*) FROM conversations WHERE attention_reason IS NOT NULL)";
+                   (SELECT count(*) FROM conversations WHERE attention_reason IS NOT NULL), \
+                   (SELECT {now} - min(m.next_attempt_at) FROM messages m CROSS JOIN conversations v ON v.id = m.conversation_id \
+                   CROSS JOIN channels ch ON ch.id = v.channel_id \
+                   WHERE m.status = 'queued' AND m.next_attempt_at <= {now} AND ch.state = 'active' AND ch.enabled)";
         let Some(row) = one(&self.readers, sql, []).await? else {
             return Ok(Overview { messages, ..Overview::default() });
+        };
+        let waited = |column| -> Result<Option<Duration>, DbErr> {
+            Ok(row.try_get_by_index::<Option<i64>>(column)?.map(|millis| Duration::from_millis(unsigned(millis))))
         };
         Ok(Overview {
             messages,
             wakeups: unsigned(row.try_get_by_index(0)?),
-            oldest_due_for: row
-                .try_get_by_index::<Option<i64>>(1)?
-                .map(|millis| Duration::from_millis(unsigned(millis))),
+            oldest_due_for: waited(1)?,
+            oldest_due_message_for: waited(4)?,
             channels_in_error: unsigned(row.try_get_by_index(2)?),
             attention: unsigned(row.try_get_by_index(3)?),
         })

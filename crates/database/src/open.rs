@@ -32,6 +32,8 @@ enum Verdict {
     WrittenBefore,
     /// It did not apply exactly; nothing of it is written.
     Lost(OpenError),
+    /// The answer to its commit was lost: whether it is written is looked at first.
+    Unknown,
 }
 
 impl OpenMember {
@@ -45,10 +47,17 @@ impl OpenMember {
         let verdict = match (committed, self.verdict) {
             (Err(error), _) => Err(OpenError::Store(error)),
             (Ok(()), Verdict::Lost(error)) => Err(error),
-            (Ok(()), Verdict::Written | Verdict::WrittenBefore) => Ok(Opened { generation: FIRST_GENERATION }),
+            (Ok(()), Verdict::Written | Verdict::WrittenBefore | Verdict::Unknown) => {
+                Ok(Opened { generation: FIRST_GENERATION })
+            }
         };
         // Whoever asked may be gone; what is committed stays and can be found.
         let _ = self.answer.send(verdict);
+    }
+
+    /// Its commit was asked for, and nobody heard what came of that.
+    pub(crate) fn may_be_written(&mut self) {
+        self.verdict = Verdict::Unknown;
     }
 
     /// Whether this conversation is stored.
@@ -80,7 +89,7 @@ pub(crate) async fn write(tx: &DatabaseTransaction, members: &mut [OpenMember]) 
 /// Decides who can be written: in order, so that of two members of one batch the first wins.
 async fn judge(tx: &DatabaseTransaction, members: &mut [OpenMember]) -> Result<(), DbErr> {
     let mut taken = Taken::load(tx, members).await?;
-    let mut written = HashSet::new();
+    let mut written = std::mem::take(&mut taken.written);
     for member in members {
         let id = member.opening.conversation_id.as_uuid();
         member.verdict = if written.contains(&id) {
@@ -106,6 +115,8 @@ async fn exists(db: &impl ConnectionTrait, conversation: Uuid) -> Result<bool, D
 /// What is there already, and what this batch has claimed so far.
 #[derive(Default)]
 struct Taken {
+    /// Those of the conversations that may be written already which are.
+    written: HashSet<Uuid>,
     keys: HashSet<(Uuid, Vec<u8>)>,
     addresses: HashSet<(Uuid, String, String)>,
     versions: HashMap<Uuid, Version>,
@@ -131,6 +142,11 @@ impl Taken {
         }
         claim_names(tx, names).await?;
         let mut script = Script::default();
+        let mut unknown = Rows::new(1);
+        for member in members.iter().filter(|member| matches!(member.verdict, Verdict::Unknown)) {
+            unknown.push([member.opening.conversation_id.as_uuid().into()]);
+        }
+        script.push_rows(unknown, "SELECT 'written', v.id FROM r CROSS JOIN conversations v ON v.id = r.c1");
         script.push_rows(
             keys,
             "SELECT 'key', i.tenant_id, i.key FROM r CROSS JOIN idempotency_records i ON i.tenant_id = r.c1 AND i.key = r.c2 \
@@ -155,6 +171,9 @@ impl Taken {
 
     fn note(&mut self, row: &QueryResult) -> Result<(), DbErr> {
         match row.try_get_by_index::<String>(0)?.as_str() {
+            "written" => {
+                self.written.insert(uuid_at(row, 1)?);
+            }
             "key" => {
                 self.keys.insert((uuid_at(row, 1)?, row.try_get_by_index(2)?));
             }

@@ -72,20 +72,23 @@ impl WakeupQueue for Database {
     async fn wake_forgotten(&self, overdue: Duration, most: u32) -> Result<u32, StoreError> {
         self.writer
             .write(move |tx| {
-                let values = [signed(overdue).into(), i64::from(most).into()];
+                let overdue = || signed(overdue).into();
+                let values = [overdue(), overdue(), overdue(), overdue(), i64::from(most).into()];
                 Box::pin(async move { Ok(u32::try_from(change(tx, FORGOTTEN, values).await?).unwrap_or(u32::MAX)) })
             })
             .await
     }
 }
 
-/// What an engine forgot: its workflows were ended by hand, or its cluster came back from an old copy.
+/// What an engine forgot: its workflows were ended by hand, or its cluster came back from an old copy. A message whose time
+/// has passed ends on any channel. On a channel in error others wait for one that probes, so that is missed too.
 const FORGOTTEN: &str = "INSERT INTO wakeups (conversation_id, workspace_id, generation, due_at, claimed_until, tries) \
     SELECT DISTINCT v.id, v.workspace_id, {now}, {now}, 0, 0 FROM messages m CROSS JOIN conversations v ON v.id = m.conversation_id \
     CROSS JOIN channels ch ON ch.id = v.channel_id \
-    WHERE m.status IN ('queued', 'sending') AND greatest(m.next_attempt_at, coalesce(m.lease_until, 0)) <= {now} - ? \
-    AND ch.state = 'active' AND ch.enabled AND NOT EXISTS (SELECT 1 FROM wakeups w WHERE w.conversation_id = v.id) \
-    LIMIT ? ON CONFLICT (conversation_id) DO NOTHING";
+    WHERE m.status IN ('queued', 'held', 'sending') AND coalesce(m.lease_until, 0) <= {now} - ? \
+    AND (m.deliver_by <= {now} - ? OR (m.status <> 'held' AND m.next_attempt_at <= {now} - ? AND ch.enabled \
+    AND (ch.state = 'active' OR (ch.state = 'error' AND coalesce(ch.probe_at, 0) <= {now} - ?)))) \
+    AND NOT EXISTS (SELECT 1 FROM wakeups w WHERE w.conversation_id = v.id) LIMIT ? ON CONFLICT (conversation_id) DO NOTHING";
 
 /// The conversations of a channel that have something to send, but one (the nil UUID is none of them).
 pub(crate) const WAITING: &str = "SELECT DISTINCT v.id, v.workspace_id FROM messages m CROSS JOIN conversations v ON v.id = m.conversation_id \

@@ -220,6 +220,7 @@ async fn commit_surely(
             Err(Failed::AtCommit(error)) if is_worth_repeating(&error) && changes.is_empty() => {
                 tracing::warn!(%error, "a commit was cut off; it is applied again");
                 unknown = true;
+                opens.iter_mut().for_each(OpenMember::may_be_written);
             }
             done => return done.map_err(|failed| failed.after(unknown)),
         }

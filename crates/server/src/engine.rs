@@ -53,11 +53,15 @@ fn on_temporal(connection: &TemporalConnection) -> String {
     let namespace = connection.namespace();
     match connection.state() {
         ConnectionState::Connected => format!("Temporal answers (namespace {namespace})"),
-        ConnectionState::Lost => "Temporal does not answer any more; conversations are kept until it does".into(),
-        ConnectionState::Connecting { last_error } => format!(
-            "Temporal has not answered yet; conversations are kept until it does{}",
-            last_error.map(|error| format!(" ({error})")).unwrap_or_default()
-        ),
+        ConnectionState::Lost { trouble } => {
+            format!("{trouble} (namespace {namespace}); conversations are kept until that is over")
+        }
+        ConnectionState::Connecting { trouble: None } => {
+            "Temporal has not answered yet; conversations are kept until it does".into()
+        }
+        ConnectionState::Connecting { trouble: Some(trouble) } => {
+            format!("Temporal has not answered yet; conversations are kept until it does ({trouble})")
+        }
     }
 }
 

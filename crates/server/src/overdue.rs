@@ -5,21 +5,24 @@ use overture_domain::ports::Overview;
 use std::fmt;
 use std::time::Duration;
 
-/// A wakeup that has been due for longer means that nobody delivers, or that whoever delivers cannot keep up.
+/// A wakeup or a message that has been due for longer means that nobody delivers, or that whoever delivers cannot keep up.
 const TOO_LONG: Duration = Duration::from_secs(60);
 
-/// A backlog whose oldest wakeup has been due for too long.
+/// A backlog of which something has been due for too long.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Overdue {
-    wakeups: u64,
-    oldest: Duration,
+pub(crate) enum Overdue {
+    /// No engine was told of them.
+    Wakeups { count: u64, oldest: Duration },
+    /// An engine was told, and no worker came.
+    Messages { oldest: Duration },
 }
 
 impl Overdue {
     /// The backlog of the whole, if it is that old.
     pub(crate) fn of(overview: &Overview) -> Option<Self> {
-        let oldest = overview.oldest_due_for.filter(|late| *late > TOO_LONG)?;
-        Some(Self { wakeups: overview.wakeups, oldest })
+        let old = |late: Option<Duration>| late.filter(|late| *late > TOO_LONG);
+        let wakeups = old(overview.oldest_due_for).map(|oldest| Self::Wakeups { count: overview.wakeups, oldest });
+        wakeups.or_else(|| old(overview.oldest_due_message_for).map(|oldest| Self::Messages { oldest }))
     }
 
     /// What to do about it; `in_serve` if a server of this configuration delivers too.
@@ -37,8 +40,15 @@ impl Overdue {
 
 impl fmt::Display for Overdue {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (are, late) = (if self.wakeups == 1 { "conversation waits" } else { "conversations wait" }, self.oldest);
-        write!(f, "{} {are}, the oldest has been due for {} s", self.wakeups, late.as_secs())
+        match self {
+            Self::Wakeups { count, oldest } => {
+                let are = if *count == 1 { "conversation waits" } else { "conversations wait" };
+                write!(f, "{count} {are}, the oldest has been due for {} s", oldest.as_secs())
+            }
+            Self::Messages { oldest } => {
+                write!(f, "the engine was told, and still the oldest message has been due for {} s", oldest.as_secs())
+            }
+        }
     }
 }
 
@@ -57,5 +67,16 @@ mod tests {
         assert_eq!(due_for(Some(TOO_LONG)), None);
         let told = due_for(Some(Duration::from_millis(61_900))).unwrap();
         assert_eq!(told, "3 conversations wait, the oldest has been due for 61 s");
+    }
+
+    #[test]
+    fn a_message_that_no_worker_takes_is_told_although_no_wakeup_waits() {
+        let told = |late| {
+            let overview = Overview { oldest_due_message_for: Some(late), ..Overview::default() };
+            Overdue::of(&overview).map(|overdue| overdue.to_string())
+        };
+        assert_eq!(told(TOO_LONG), None);
+        let words = "the engine was told, and still the oldest message has been due for 61 s";
+        assert_eq!(told(Duration::from_secs(61)).as_deref(), Some(words));
     }
 }

@@ -12,6 +12,8 @@ pub(crate) struct Parts {
     pub(crate) observatory: Arc<dyn Observatory>,
     /// `None` where workers deliver.
     pub(crate) delivery: Option<Delivery>,
+    /// Whether processes that serve deliver too, by the configuration.
+    pub(crate) in_serve: bool,
     /// How many conversations run at once where this process delivers.
     pub(crate) concurrency: usize,
 }
@@ -37,7 +39,7 @@ impl Readiness for Parts {
     async fn warnings(&self) -> Vec<String> {
         match self.observatory.overview().await {
             Ok(overview) => Overdue::of(&overview)
-                .map(|overdue| format!("{overdue}. {}", overdue.remedy(self.delivery.is_some())))
+                .map(|overdue| format!("{overdue}. {}", overdue.remedy(self.in_serve)))
                 .into_iter()
                 .collect(),
             Err(error) => vec![format!("What waits cannot be counted: {error}.")],

@@ -1,5 +1,7 @@
 //! Search attributes: by what conversations can be found in Temporal. Ids and a status, nothing personal.
 
+use crate::breaker::Trouble;
+use crate::connection::in_time;
 use overture_domain::ports::StartOrder;
 use std::collections::HashMap;
 use temporalio_client::{Connection, tonic};
@@ -39,27 +41,27 @@ impl Attributes {
 }
 
 /// Looks whether the namespace knows our attributes and adds what it lacks. Where neither is allowed, conversations run
-/// without them.
-pub(crate) async fn provide(connection: &Connection, namespace: &str) -> Attributes {
+/// without them; where nobody answers, what was known before stays.
+pub(crate) async fn provide(connection: &Connection, namespace: &str, before: Attributes) -> Attributes {
     let known = match missing(connection, namespace).await {
         Ok(missing) if missing.is_empty() => Ok(()),
         Ok(missing) => add(connection, namespace, missing).await,
         Err(error) => Err(error),
     };
-    if let Err(error) = &known {
-        tracing::warn!(
-            namespace,
-            error = error.message(),
-            "the namespace has no search attributes {NAMES:?} (Keyword) and they cannot be added; conversations run without"
-        );
-    }
-    Attributes { known: known.is_ok() }
+    let Err(error) = known else { return Attributes { known: true } };
+    tracing::warn!(
+        namespace,
+        error = error.message(),
+        "the namespace may have no search attributes {NAMES:?} (Keyword), and they cannot be added; conversations run without"
+    );
+    if Trouble::of(&error).refused { Attributes { known: false } } else { before }
 }
 
-async fn missing(connection: &Connection, namespace: &str) -> Result<Vec<&'static str>, tonic::Status> {
+/// Which of our attributes the namespace does not know.
+pub(crate) async fn missing(connection: &Connection, namespace: &str) -> Result<Vec<&'static str>, tonic::Status> {
     let request = ListSearchAttributesRequest { namespace: namespace.to_owned() };
-    let listed = connection.operator_service().list_search_attributes(request.into_request()).await?;
-    let there = listed.into_inner().custom_attributes;
+    let listed = in_time(connection.operator_service().list_search_attributes(request.into_request())).await?;
+    let there = listed.custom_attributes;
     Ok(NAMES.into_iter().filter(|name| !there.contains_key(*name)).collect())
 }
 
@@ -67,7 +69,7 @@ async fn add(connection: &Connection, namespace: &str, names: Vec<&str>) -> Resu
     let search_attributes: HashMap<_, _> =
         names.into_iter().map(|name| (name.to_owned(), IndexedValueType::Keyword as i32)).collect();
     let request = AddSearchAttributesRequest { search_attributes, namespace: namespace.to_owned() };
-    match connection.operator_service().add_search_attributes(request.into_request()).await {
+    match in_time(connection.operator_service().add_search_attributes(request.into_request())).await {
         Ok(_) => Ok(()),
         // Another process was faster.
         Err(status) if status.code() == tonic::Code::AlreadyExists => Ok(()),

@@ -1,61 +1,83 @@
 //! Whether calls are worth trying: a server that is away must cost the composes beside it nothing.
 
-use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::fmt;
+use temporalio_client::tonic::{Code, Status};
+use tokio::sync::watch;
 
-/// The first and the longest wait before somebody asks again.
-const FIRST_WAIT: Duration = Duration::from_millis(250);
-const LONGEST_WAIT: Duration = Duration::from_secs(2);
+/// Why calls are not worth trying.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Trouble {
+    /// Whether somebody answered and will not have us: waiting mends that only where somebody else does.
+    pub refused: bool,
+    /// In the words of Temporal or of the network. Nothing personal.
+    pub error: String,
+}
 
-/// Opens at the first call that finds nobody, closes at the first that is answered.
-#[derive(Debug, Default)]
-pub(crate) struct Breaker(Mutex<Option<Open>>);
+impl Trouble {
+    /// Nobody answers.
+    pub(crate) fn silence(error: impl Into<String>) -> Self {
+        Self { refused: false, error: error.into() }
+    }
 
-#[derive(Debug, Clone, Copy)]
-struct Open {
-    ask_at: Instant,
-    wait: Duration,
+    /// What a call came back with.
+    pub(crate) fn of(status: &Status) -> Self {
+        let refused = matches!(
+            status.code(),
+            Code::Unauthenticated
+                | Code::PermissionDenied
+                | Code::NotFound
+                | Code::FailedPrecondition
+                | Code::InvalidArgument
+                | Code::Unimplemented
+        );
+        Self { refused, error: format!("{}: {}", status.code(), status.message()) }
+    }
+}
+
+impl fmt::Display for Trouble {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Temporal {}: {}", if self.refused { "refuses us" } else { "does not answer" }, self.error)
+    }
+}
+
+/// Opens at the first call that finds nobody or is refused, closes at the first that is answered. Tells the log of each.
+#[derive(Debug)]
+pub(crate) struct Breaker(watch::Sender<Option<Trouble>>);
+
+impl Default for Breaker {
+    fn default() -> Self {
+        Self(watch::Sender::new(None))
+    }
 }
 
 impl Breaker {
-    /// Whether the last call was answered.
-    pub(crate) fn is_closed(&self) -> bool {
-        self.open().is_none()
+    /// What the last call ran into; `None` if it was answered.
+    pub(crate) fn trouble(&self) -> Option<Trouble> {
+        self.0.borrow().clone()
     }
 
-    /// Whether it is time to ask again; then it is nobody else's time for a while.
-    pub(crate) fn may_ask(&self) -> bool {
-        let mut open = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        match open.as_mut() {
-            None => true,
-            Some(open) if open.ask_at <= Instant::now() => {
-                *open = open.later();
-                true
+    /// Notes what a call found. Whether that is news: many calls that fail together say it once.
+    pub(crate) fn note(&self, found: Option<Trouble>) -> bool {
+        let kind = |trouble: &Option<Trouble>| trouble.as_ref().map(|trouble| trouble.refused);
+        let mut news = false;
+        self.0.send_if_modified(|last| {
+            news = kind(last) != kind(&found);
+            match &found {
+                _ if !news => {}
+                Some(trouble) => tracing::warn!("{trouble}; conversations are kept until that is over"),
+                None => tracing::info!("Temporal answers again"),
             }
-            Some(_) => false,
-        }
+            let changed = *last != found;
+            *last = found;
+            changed
+        });
+        news
     }
 
-    /// Notes what a call found.
-    pub(crate) fn note(&self, answered: bool) {
-        let mut open = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        match (answered, *open) {
-            (true, _) => *open = None,
-            (false, None) => *open = Some(Open { ask_at: Instant::now() + FIRST_WAIT, wait: FIRST_WAIT }),
-            // Calls that were under way together say it once.
-            (false, Some(_)) => {}
-        }
-    }
-
-    fn open(&self) -> Option<Open> {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Open {
-    fn later(self) -> Self {
-        let wait = (self.wait * 2).min(LONGEST_WAIT);
-        Self { ask_at: Instant::now() + wait, wait }
+    /// Comes back while calls are not worth trying.
+    pub(crate) async fn opened(&self) {
+        // The sender is here, so it is not gone.
+        let _ = self.0.subscribe().wait_for(Option::is_some).await;
     }
 }
 
@@ -64,21 +86,32 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_call_that_finds_nobody_opens_it_and_an_answer_closes_it() {
+    fn a_call_that_finds_nobody_opens_it_and_an_answer_closes_it_and_each_is_news_once() {
         let breaker = Breaker::default();
-        assert!(breaker.is_closed() && breaker.may_ask());
-        breaker.note(false);
-        assert!(!breaker.is_closed() && !breaker.may_ask());
-        breaker.note(true);
-        assert!(breaker.is_closed() && breaker.may_ask());
+        assert_eq!((breaker.trouble(), breaker.note(None)), (None, false));
+        let away = Trouble::silence("nobody listens");
+        assert!(breaker.note(Some(away.clone())));
+        assert!(!breaker.note(Some(Trouble::silence("took too long"))), "that nobody answers was said");
+        assert_eq!(breaker.trouble(), Some(Trouble::silence("took too long")), "the last word counts");
+        assert!(breaker.note(None) && breaker.trouble().is_none());
     }
 
     #[test]
-    fn when_it_is_time_one_asks_and_the_others_go_on_waiting() {
-        let now = Instant::now();
-        let breaker = Breaker(Mutex::new(Some(Open { ask_at: now, wait: FIRST_WAIT })));
-        assert!(breaker.may_ask());
-        assert!(!breaker.may_ask());
-        assert_eq!(breaker.open().map(|open| open.wait), Some(FIRST_WAIT * 2));
+    fn who_answers_and_refuses_is_told_from_who_does_not_answer() {
+        for (status, refused) in [
+            (Status::unavailable("connection refused"), false),
+            (Status::deadline_exceeded("too late"), false),
+            (Status::resource_exhausted("slowly"), false),
+            (Status::unauthenticated("no such key"), true),
+            (Status::permission_denied("not yours"), true),
+            (Status::not_found("no such namespace"), true),
+        ] {
+            let trouble = Trouble::of(&status);
+            assert_eq!(trouble.refused, refused, "{status:?}");
+            assert!(trouble.to_string().contains(if refused { "refuses us" } else { "does not answer" }));
+        }
+        let breaker = Breaker::default();
+        breaker.note(Some(Trouble::silence("away")));
+        assert!(breaker.note(Some(Trouble::of(&Status::unauthenticated("no such key")))), "another trouble is news");
     }
 }

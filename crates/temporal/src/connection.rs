@@ -1,16 +1,32 @@
-//! The connection, made in the background: a process starts, accepts and answers with Temporal away.
+//! The connection, made in the background: a process starts, accepts and answers with Temporal away. Whatever is lost later
+//! is asked for here too, so that Temporal's return is noticed although nobody has anything to start.
 
 use crate::attributes::{self, Attributes};
-use crate::breaker::Breaker;
+use crate::breaker::{Breaker, Trouble};
 use crate::options::TemporalOptions;
 use std::sync::Arc;
 use std::time::Duration;
+use temporalio_client::errors::ClientConnectError;
+use temporalio_client::tonic::{IntoRequest, Response, Status};
 use temporalio_client::{Client, ClientOptions, Connection};
-use tokio::sync::watch;
+use temporalio_common::protos::temporal::api::workflowservice::v1::DescribeNamespaceRequest;
+use tokio::sync::{Notify, watch};
+use tokio::time::Instant;
 
 /// The longest wait between two tries to connect.
 const LONGEST_WAIT: Duration = Duration::from_secs(10);
 const FIRST_WAIT: Duration = Duration::from_millis(200);
+
+/// How long all of a try may take.
+const DIAL_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// The first and the longest wait before one that is lost is asked again.
+const FIRST_ASK: Duration = Duration::from_millis(250);
+const LONGEST_ASK: Duration = Duration::from_secs(2);
+/// How long an answer may take.
+const ASK_TIMEOUT: Duration = Duration::from_secs(2);
+/// One that was well for so long is asked soon when it is lost again.
+const WELL: Duration = Duration::from_secs(10);
 
 /// How many starts one round of the relay may try.
 const AT_ONCE: u32 = 64;
@@ -19,28 +35,39 @@ const AT_ONCE: u32 = 64;
 #[derive(Clone)]
 pub struct TemporalConnection {
     state: watch::Receiver<State>,
-    breaker: Arc<Breaker>,
+    watched: Watched,
     namespace: String,
     options: Arc<TemporalOptions>,
+}
+
+/// What calls tell the task that keeps the connection.
+#[derive(Clone, Default)]
+struct Watched {
+    breaker: Arc<Breaker>,
+    /// A start was refused for its search attributes.
+    doubts: Arc<Notify>,
 }
 
 /// What is known of the connection.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ConnectionState {
-    /// Nobody answered yet.
+    /// It never stood.
     Connecting {
         /// What the last try ran into.
-        last_error: Option<String>,
+        trouble: Option<Trouble>,
     },
     /// It stands, and mends itself from now on.
     Connected,
-    /// It stood, and the last call found nobody; now and then one asks again.
-    Lost,
+    /// It stood; it is asked again and again whether it does.
+    Lost {
+        /// What the last call ran into.
+        trouble: Trouble,
+    },
 }
 
 #[derive(Clone)]
 pub(crate) enum State {
-    Connecting(Option<String>),
+    Connecting(Option<Trouble>),
     Connected(Established),
 }
 
@@ -59,36 +86,38 @@ impl TemporalConnection {
     pub fn begin(options: &TemporalOptions) -> Result<Self, String> {
         options.connection()?;
         let (said, state) = watch::channel(State::Connecting(None));
-        tokio::spawn(connect(options.clone(), said));
-        Ok(Self {
-            state,
-            breaker: Arc::default(),
-            namespace: options.namespace.clone(),
-            options: Arc::new(options.clone()),
-        })
+        let watched = Watched::default();
+        tokio::spawn(connect(options.clone(), said, watched.clone()));
+        Ok(Self { state, watched, namespace: options.namespace.clone(), options: Arc::new(options.clone()) })
     }
 
     /// What is known of it now.
     pub fn state(&self) -> ConnectionState {
         match &*self.state.borrow() {
-            State::Connecting(last_error) => ConnectionState::Connecting { last_error: last_error.clone() },
-            State::Connected(_) if self.breaker.is_closed() => ConnectionState::Connected,
-            State::Connected(_) => ConnectionState::Lost,
+            State::Connecting(trouble) => ConnectionState::Connecting { trouble: trouble.clone() },
+            State::Connected(_) => match self.watched.breaker.trouble() {
+                None => ConnectionState::Connected,
+                Some(trouble) => ConnectionState::Lost { trouble },
+            },
         }
     }
 
-    /// How many starts may be tried now: none while nobody answers, one when it is time to ask again.
+    /// How many starts may be tried now: none while Temporal is away.
     pub fn room(&self) -> u32 {
         match self.state() {
             ConnectionState::Connected => AT_ONCE,
-            ConnectionState::Lost if self.breaker.may_ask() => 1,
-            ConnectionState::Lost | ConnectionState::Connecting { .. } => 0,
+            ConnectionState::Lost { .. } | ConnectionState::Connecting { .. } => 0,
         }
     }
 
     /// What a call found out about the connection.
-    pub(crate) fn note(&self, answered: bool) {
-        self.breaker.note(answered);
+    pub(crate) fn note(&self, found: Option<Trouble>) {
+        self.watched.breaker.note(found);
+    }
+
+    /// The namespace may have lost our search attributes: it is looked.
+    pub(crate) fn doubt_attributes(&self) {
+        self.watched.doubts.notify_one();
     }
 
     /// Comes back once it stands.
@@ -103,7 +132,7 @@ impl TemporalConnection {
 
     /// A connection of the caller's own, on the current tokio runtime, to wherever this one leads.
     pub(crate) async fn another(&self) -> Result<Client, String> {
-        let connection = Connection::connect(self.options.connection()?).await.map_err(|error| error.to_string())?;
+        let connection = dial(&self.options).await.map_err(|trouble| trouble.to_string())?;
         Client::new(connection, ClientOptions::new(self.namespace.clone()).build()).map_err(|error| error.to_string())
     }
 
@@ -126,24 +155,21 @@ impl TemporalConnection {
     }
 }
 
-async fn connect(options: TemporalOptions, said: watch::Sender<State>) {
+async fn connect(options: TemporalOptions, said: watch::Sender<State>, watched: Watched) {
     let mut wait = FIRST_WAIT;
     while !said.is_closed() {
         match establish(&options).await {
             Ok(established) => {
                 tracing::info!(address = options.address, namespace = options.namespace, "connected to Temporal");
-                said.send_replace(State::Connected(established));
-                // Whoever asks now or later finds it; nothing is left to do but to keep it.
-                said.closed().await;
-                return;
+                said.send_replace(State::Connected(established.clone()));
+                return keep(established, &options.namespace, &said, &watched).await;
             }
-            Err(error) => {
+            Err(trouble) => {
                 tracing::warn!(
                     address = options.address,
-                    error,
-                    "Temporal is out of reach; composes are kept and it is tried again"
+                    "{trouble}; conversations are kept, and it is tried again until it does"
                 );
-                said.send_replace(State::Connecting(Some(error)));
+                said.send_replace(State::Connecting(Some(trouble)));
             }
         }
         tokio::time::sleep(wait).await;
@@ -151,10 +177,66 @@ async fn connect(options: TemporalOptions, said: watch::Sender<State>) {
     }
 }
 
-async fn establish(options: &TemporalOptions) -> Result<Established, String> {
-    let connection = Connection::connect(options.connection()?).await.map_err(|error| error.to_string())?;
-    let attributes = attributes::provide(&connection, &options.namespace).await;
+/// Makes a connection, in a bounded time.
+pub(crate) async fn dial(options: &TemporalOptions) -> Result<Connection, Trouble> {
+    let options = options.connection().map_err(Trouble::silence)?;
+    match tokio::time::timeout(DIAL_TIMEOUT, Connection::connect(options)).await {
+        Ok(Ok(connection)) => Ok(connection),
+        Ok(Err(ClientConnectError::SystemInfoCallError(status))) => Err(Trouble::of(&status)),
+        Ok(Err(error)) => Err(Trouble::silence(error.to_string())),
+        Err(_) => Err(Trouble::silence(format!("no answer within {} s", DIAL_TIMEOUT.as_secs()))),
+    }
+}
+
+async fn establish(options: &TemporalOptions) -> Result<Established, Trouble> {
+    let connection = dial(options).await?;
+    let attributes = attributes::provide(&connection, &options.namespace, Attributes { known: false }).await;
     let client = Client::new(connection, ClientOptions::new(options.namespace.clone()).build())
-        .map_err(|error| error.to_string())?;
+        .map_err(|error| Trouble::silence(error.to_string()))?;
     Ok(Established { client, attributes })
+}
+
+/// Asks one that is lost until it answers, and looks after its search attributes: whoever comes back may have been made
+/// anew. Ends when nobody has the connection any more.
+async fn keep(mut established: Established, namespace: &str, said: &watch::Sender<State>, watched: &Watched) {
+    let connection = established.client.connection().clone();
+    let (mut wait, mut well_since) = (FIRST_ASK, Instant::now());
+    loop {
+        tokio::select! {
+            () = said.closed() => return,
+            () = watched.breaker.opened() => {
+                if well_since.elapsed() > WELL {
+                    wait = FIRST_ASK;
+                }
+                tokio::time::sleep(wait).await;
+                wait = (wait * 2).min(LONGEST_ASK);
+                let found = ask(&connection, namespace).await.err();
+                // As if it were well until now, so that only a time without trouble counts.
+                well_since = Instant::now();
+                if found.is_some() {
+                    watched.breaker.note(found);
+                    continue;
+                }
+            }
+            () = watched.doubts.notified() => {}
+        }
+        established.attributes = attributes::provide(&connection, namespace, established.attributes).await;
+        said.send_replace(State::Connected(established.clone()));
+        watched.breaker.note(None);
+    }
+}
+
+/// Whether the namespace is there and its store answers: the cheapest call that needs both.
+pub(crate) async fn ask(connection: &Connection, namespace: &str) -> Result<(), Trouble> {
+    let request = DescribeNamespaceRequest { namespace: namespace.to_owned(), ..DescribeNamespaceRequest::default() };
+    let asked = in_time(connection.workflow_service().describe_namespace(request.into_request())).await;
+    asked.map(|_| ()).map_err(|status| Trouble::of(&status))
+}
+
+/// What a call answers, if it does so in time: whoever stands still must not hold up what finds that out.
+pub(crate) async fn in_time<T>(call: impl Future<Output = Result<Response<T>, Status>>) -> Result<T, Status> {
+    match tokio::time::timeout(ASK_TIMEOUT, call).await {
+        Ok(answered) => answered.map(Response::into_inner),
+        Err(_) => Err(Status::deadline_exceeded(format!("no answer within {} s", ASK_TIMEOUT.as_secs()))),
+    }
 }

@@ -4,9 +4,11 @@ use crate::connection::{ConnectionState, TemporalConnection};
 use async_trait::async_trait;
 use futures_util::stream::{self, StreamExt};
 use overture_domain::ports::{StartError, StartOrder, Started, WorkflowStarter};
-use overture_domain::use_cases::RelayWakeups;
+use overture_domain::use_cases::{CLAIMED_AT_BIRTH, RelayWakeups};
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::sync::mpsc;
+use tokio::time::Instant;
 
 /// How many conversations may wait at the door; more are found by the relay when their claims end.
 const WAITING: usize = 4_096;
@@ -17,14 +19,17 @@ const AT_ONCE: usize = 64;
 /// every new wakeup is born with has ended.
 pub struct Door {
     connection: TemporalConnection,
-    waiting: mpsc::Sender<StartOrder>,
+    waiting: mpsc::Sender<Waiting>,
 }
+
+/// Who waits at the door, and since when.
+type Waiting = (StartOrder, Instant);
 
 impl Door {
     /// The door of a relay, on the current tokio runtime.
     pub fn of(relay: Arc<RelayWakeups>, connection: TemporalConnection) -> Self {
         let (waiting, orders) = mpsc::channel(WAITING);
-        tokio::spawn(hand_over(relay, orders));
+        tokio::spawn(hand_over(relay, connection.clone(), orders));
         Self { connection, waiting }
     }
 }
@@ -36,21 +41,49 @@ impl WorkflowStarter for Door {
         if self.connection.state() != ConnectionState::Connected {
             return Err(StartError::Unavailable("Temporal does not answer".into()));
         }
-        match self.waiting.try_send(*order) {
+        match self.waiting.try_send((*order, Instant::now())) {
             Ok(()) => Ok(Started::InMemory),
             Err(_) => Err(StartError::Unavailable(format!("{WAITING} conversations wait at the door"))),
         }
     }
 }
 
-async fn hand_over(relay: Arc<RelayWakeups>, orders: mpsc::Receiver<StartOrder>) {
+async fn hand_over(relay: Arc<RelayWakeups>, connection: TemporalConnection, orders: mpsc::Receiver<Waiting>) {
     let orders = stream::unfold(orders, |mut orders| async move { orders.recv().await.map(|order| (order, orders)) });
     orders
-        .for_each_concurrent(AT_ONCE, |order| {
+        .for_each_concurrent(AT_ONCE, |(order, since)| {
             let relay = Arc::clone(&relay);
+            let ours = is_worth_a_try(since.elapsed(), &connection.state());
             async move {
-                relay.hand_over(order).await;
+                if ours {
+                    relay.hand_over(order).await;
+                }
             }
         })
         .await;
+}
+
+/// Once its claim has ended an order is anybody's, and the relay has it; and while Temporal is away, trying those that wait
+/// one by one would keep the line full.
+fn is_worth_a_try(waited: Duration, state: &ConnectionState) -> bool {
+    waited < CLAIMED_AT_BIRTH && *state == ConnectionState::Connected
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::breaker::Trouble;
+
+    #[test]
+    fn what_waited_longer_than_its_claim_or_finds_temporal_away_is_left_to_the_relay() {
+        let lost = ConnectionState::Lost { trouble: Trouble::silence("away") };
+        for (waited, state, is_tried) in [
+            (Duration::ZERO, ConnectionState::Connected, true),
+            (CLAIMED_AT_BIRTH, ConnectionState::Connected, false),
+            (Duration::ZERO, lost, false),
+            (Duration::ZERO, ConnectionState::Connecting { trouble: None }, false),
+        ] {
+            assert_eq!(is_worth_a_try(waited, &state), is_tried, "{waited:?} {state:?}");
+        }
+    }
 }

@@ -7,13 +7,16 @@ mod attributes;
 mod breaker;
 mod connection;
 mod door;
+mod look;
 mod options;
 mod starter;
 mod worker;
 pub mod workflow;
 
+pub use breaker::Trouble;
 pub use connection::{ConnectionState, TemporalConnection};
 pub use door::Door;
+pub use look::{Seen, look};
 pub use options::{TemporalOptions, TemporalTls};
 pub use starter::TemporalStarter;
 pub use worker::{TemporalWorker, WorkerError, WorkerSettings};

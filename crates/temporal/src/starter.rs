@@ -1,7 +1,8 @@
 //! Starting the workflow of a conversation, or waking it.
 
 use crate::attributes::Attributes;
-use crate::connection::TemporalConnection;
+use crate::breaker::Trouble;
+use crate::connection::{Established, TemporalConnection};
 use crate::workflow::{OutboundConversationWorkflow, ROUNDS, WorkflowInput};
 use crate::{TASK_QUEUE, workflow_id};
 use async_trait::async_trait;
@@ -38,13 +39,49 @@ impl TemporalStarter {
 #[async_trait]
 impl WorkflowStarter for TemporalStarter {
     async fn start(&self, order: &StartOrder) -> Result<Started, StartError> {
-        let established = self
-            .connection
-            .established()
-            .ok_or_else(|| StartError::Unavailable("Temporal has not answered yet".into()))?;
+        let established = self.connection.established().ok_or_else(|| {
+            failed("unavailable");
+            StartError::Unavailable("Temporal has not answered yet".into())
+        })?;
+        let mut asked = self.ask(&established, order, established.attributes).await;
+        // The namespace may have been made anew, without our search attributes: none of its conversations waits for those.
+        if matches!(asked, Err(Failed::ByOrder(_))) && established.attributes.known {
+            asked = self.ask(&established, order, Attributes { known: false }).await;
+            if asked.is_ok() {
+                self.connection.doubt_attributes();
+            }
+        }
+        self.connection.note(match &asked {
+            Err(Failed::ByTrouble(trouble)) => Some(trouble.clone()),
+            Ok(()) | Err(Failed::ByOrder(_)) => None,
+        });
+        match asked {
+            Ok(()) => Ok(Started::Durably),
+            Err(Failed::ByTrouble(trouble)) => {
+                failed("unavailable");
+                Err(StartError::Unavailable(trouble.error))
+            }
+            Err(Failed::ByOrder(error)) => {
+                failed("refused");
+                Err(StartError::Refused(error))
+            }
+        }
+    }
+}
+
+/// What a failed start means.
+enum Failed {
+    /// It lies in the order itself: asking again will not help.
+    ByOrder(String),
+    /// Everything else can be mended without it.
+    ByTrouble(Trouble),
+}
+
+impl TemporalStarter {
+    async fn ask(&self, established: &Established, order: &StartOrder, attributes: Attributes) -> Result<(), Failed> {
         let input = WorkflowInput {
             conversation_id: order.conversation_id.to_string(),
-            shows_status: established.attributes.known,
+            shows_status: attributes.known,
             rounds: self.rounds,
         };
         let started = established.client.signal_with_start_workflow(
@@ -52,12 +89,22 @@ impl WorkflowStarter for TemporalStarter {
             input,
             OutboundConversationWorkflow::wake,
             (),
-            start_options(order, established.attributes),
+            start_options(order, attributes),
         );
-        let started = started.await.map_err(|error| start_error(&error));
-        self.connection.note(!matches!(started, Err(StartError::Unavailable(_))));
-        started.map(|_| Started::Durably)
+        match started.await {
+            Ok(_) => Ok(()),
+            Err(WorkflowStartError::Rpc(status)) if status.code() == Code::InvalidArgument => {
+                Err(Failed::ByOrder(status.message().to_owned()))
+            }
+            Err(WorkflowStartError::Rpc(status)) => Err(Failed::ByTrouble(Trouble::of(&status))),
+            Err(WorkflowStartError::PayloadConversion(error)) => Err(Failed::ByOrder(error.to_string())),
+            Err(error) => Err(Failed::ByTrouble(Trouble::silence(error.to_string()))),
+        }
     }
+}
+
+fn failed(why: &'static str) {
+    metrics::counter!("overture_engine_starts_failed_total", "why" => why).increment(1);
 }
 
 fn start_options(order: &StartOrder, attributes: Attributes) -> WorkflowStartOptions {
@@ -68,16 +115,4 @@ fn start_options(order: &StartOrder, attributes: Attributes) -> WorkflowStartOpt
         .maybe_search_attributes(attributes.of(order))
         .rpc_options(RpcOptions::builder().timeout(TIMEOUT).retry_options(RetryOptions::no_retries()).build())
         .build()
-}
-
-/// What a failed start means. `Refused` is only what lies in the order itself: everything else can be mended without it.
-fn start_error(error: &WorkflowStartError) -> StartError {
-    match error {
-        WorkflowStartError::Rpc(status) if status.code() == Code::InvalidArgument => {
-            StartError::Refused(status.message().to_owned())
-        }
-        WorkflowStartError::Rpc(status) => StartError::Unavailable(format!("{}: {}", status.code(), status.message())),
-        WorkflowStartError::PayloadConversion(error) => StartError::Refused(error.to_string()),
-        error => StartError::Unavailable(error.to_string()),
-    }
 }

@@ -6,7 +6,6 @@ use crate::connection::TemporalConnection;
 use crate::workflow::OutboundConversationWorkflow;
 use overture_domain::use_cases::RunConversation;
 use std::sync::Arc;
-use std::thread::JoinHandle;
 use std::time::Duration;
 use temporalio_client::Client;
 use temporalio_common::worker::WorkerDeploymentOptions;
@@ -15,10 +14,13 @@ use temporalio_sdk::runtime::{PollerBehavior, RuntimeOptions};
 use temporalio_sdk::{Runtime, Worker, WorkerOptions};
 use thiserror::Error;
 use tokio::runtime::Handle;
-use tokio::sync::watch;
+use tokio::sync::{oneshot, watch};
 
 /// How long a worker that gave up waits before it begins anew.
 const BEGIN_ANEW_AFTER: Duration = Duration::from_secs(5);
+
+/// What the SDK may take beyond the grace to tell Temporal how things ended.
+const LAST_WORDS: Duration = Duration::from_secs(2);
 
 /// How a worker runs.
 #[derive(Debug, Clone, Copy)]
@@ -44,12 +46,17 @@ pub enum WorkerError {
     /// The SDK gave up: the namespace does not exist, say, or the options make no sense to it.
     #[error("Temporal's worker ended: {0}")]
     Sdk(String),
+    /// What it ran did not come to its end in time.
+    #[error("what the worker ran had not ended after {0:?} and was cut off")]
+    CutOff(Duration),
 }
 
 /// A worker that runs.
 pub struct TemporalWorker {
     stop: watch::Sender<Order>,
-    thread: Option<JoinHandle<Result<(), WorkerError>>>,
+    /// How its thread ended.
+    ended: oneshot::Receiver<Result<(), WorkerError>>,
+    grace: Duration,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -72,39 +79,44 @@ impl TemporalWorker {
     ) -> Result<Self, WorkerError> {
         let (stop, orders) = watch::channel(Order::Run);
         let activities = ConversationActivities::new(run, Handle::current());
-        let thread = std::thread::Builder::new()
+        let (tell, ended) = oneshot::channel();
+        std::thread::Builder::new()
             .name("temporal-worker".into())
-            .spawn(move || work(&connection, &activities, settings, orders))
+            // Whoever asked may be gone.
+            .spawn(move || drop(tell.send(work(&connection, &activities, settings, orders))))
             .map_err(|error| WorkerError::Thread(error.to_string()))?;
-        Ok(Self { stop, thread: Some(thread) })
+        Ok(Self { stop, ended, grace: settings.grace })
     }
 
-    /// Takes nothing new, lets what runs come to its end within the grace, and waits for that.
+    /// Takes nothing new, lets what runs come to its end within the grace, and waits for that; then it cuts it off.
     ///
     /// # Errors
     /// It had ended by itself, or could not end well.
     pub async fn stop(mut self) -> Result<(), WorkerError> {
-        self.end(Order::Stop).await
+        let limit = self.grace + LAST_WORDS;
+        self.stop.send_replace(Order::Stop);
+        match tokio::time::timeout(limit, &mut self.ended).await {
+            Ok(ended) => ended.unwrap_or_else(panicked),
+            // The SDK waits for what runs as long as that likes.
+            Err(_) => {
+                self.kill().await?;
+                Err(WorkerError::CutOff(limit))
+            }
+        }
     }
 
     /// Ends it as if its process were killed: what runs is cut off and Temporal hears nothing.
     ///
     /// # Errors
     /// It had ended by itself.
-    pub async fn kill(mut self) -> Result<(), WorkerError> {
-        self.end(Order::Kill).await
+    pub async fn kill(self) -> Result<(), WorkerError> {
+        self.stop.send_replace(Order::Kill);
+        self.ended.await.unwrap_or_else(panicked)
     }
+}
 
-    async fn end(&mut self, how: Order) -> Result<(), WorkerError> {
-        self.stop.send_replace(how);
-        let Some(thread) = self.thread.take() else { return Ok(()) };
-        // Joining blocks, and the SDK stops on the runtime of whoever asks: never both on one thread.
-        let joined = tokio::task::spawn_blocking(move || thread.join()).await;
-        match joined {
-            Ok(Ok(ended)) => ended,
-            _ => Err(WorkerError::Thread("it panicked".into())),
-        }
-    }
+fn panicked(_: oneshot::error::RecvError) -> Result<(), WorkerError> {
+    Err(WorkerError::Thread("it panicked".into()))
 }
 
 fn work(
@@ -179,7 +191,10 @@ async fn poll(
         return Ok(());
     }
     stop();
-    running.await.map_err(|error| WorkerError::Sdk(error.to_string()))
+    tokio::select! {
+        ended = &mut running => ended.map_err(|error| WorkerError::Sdk(error.to_string())),
+        _ = orders.wait_for(|order| *order == Order::Kill) => Ok(()),
+    }
 }
 
 /// As many conversations at once as the settings say; what only moves a workflow on is quick and needs no more.

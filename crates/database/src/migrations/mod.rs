@@ -1,4 +1,4 @@
-//! The schema's history: forward only, each step in one transaction. A step that has been released never changes.
+//! The schema's history: forward only, no step by halves. A step that has been released never changes.
 
 use sea_orm::{ConnectionTrait, DbBackend, DbErr};
 use sea_orm_migration::{MigrationName, MigrationTrait, MigratorTrait, SchemaManager};

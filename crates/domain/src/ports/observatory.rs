@@ -14,6 +14,9 @@ pub struct Overview {
     pub wakeups: u64,
     /// How long the oldest due wakeup has been due.
     pub oldest_due_for: Option<Duration>,
+    /// How long the oldest queued message has been due on a channel that works: also one that an engine was told of, and
+    /// for which no worker came.
+    pub oldest_due_message_for: Option<Duration>,
     /// Channels in `error`.
     pub channels_in_error: u64,
     /// Conversations that ask for a person.

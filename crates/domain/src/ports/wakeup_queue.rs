@@ -67,8 +67,9 @@ pub trait WakeupQueue: Send + Sync {
     /// Any `StoreError` of a write.
     async fn refuse(&self, order: &StartOrder, after: Duration) -> Result<(), StoreError>;
 
-    /// Wakes at most `most` conversations that no wakeup stands for although something of theirs has been due for longer
-    /// than `overdue` on a channel that works: an engine forgot them. Says how many there were.
+    /// Wakes at most `most` conversations that no wakeup stands for although for longer than `overdue` something of theirs
+    /// has been due on a channel that works, or on one in error that could have been probed for as long, or a message's time
+    /// has passed, whatever its channel: an engine forgot them. Says how many there were.
     ///
     /// # Errors
     /// Any `StoreError` of a write.

@@ -16,7 +16,7 @@ pub enum Started {
 /// Why a conversation was not started.
 #[derive(Debug, Error)]
 pub enum StartError {
-    /// Certainly not started; ask again later.
+    /// It may not have started: ask again later. What did start is only woken by that.
     #[error("the engine is out of reach: {0}")]
     Unavailable(String),
     /// Asking again will not help.
@@ -31,6 +31,6 @@ pub trait WorkflowStarter: Send + Sync {
     /// Starts or wakes.
     ///
     /// # Errors
-    /// `Unavailable`: certainly not started, ask again later. `Refused`: asking again will not help.
+    /// `Unavailable`: it may not have started, ask again later. `Refused`: asking again will not help.
     async fn start(&self, order: &StartOrder) -> Result<Started, StartError>;
 }

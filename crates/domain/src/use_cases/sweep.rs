@@ -40,7 +40,7 @@ impl Sweep {
     /// # Errors
     /// Any `StoreError` of a write; what earlier batches deleted stays deleted.
     pub async fn execute(&self) -> Result<Swept, StoreError> {
-        let forgotten = self.wakeups.wake_forgotten(FORGOTTEN_AFTER, MOST_WOKEN).await?;
+        let forgotten = self.wake_forgotten().await;
         let mut swept = Swept { forgotten, ..Swept::default() };
         loop {
             let deleted = self.retention.sweep_idempotency_records(BATCH).await?;
@@ -49,6 +49,22 @@ impl Sweep {
                 return Ok(swept);
             }
         }
+    }
+
+    /// A wake that fails must not keep anything from being deleted: the next sweep tries again.
+    async fn wake_forgotten(&self) -> u32 {
+        let mut forgotten = 0;
+        while forgotten < MOST_WOKEN {
+            match self.wakeups.wake_forgotten(FORGOTTEN_AFTER, BATCH.min(MOST_WOKEN - forgotten)).await {
+                Ok(0) => break,
+                Ok(woken) => forgotten += woken,
+                Err(error) => {
+                    tracing::error!(%error, "what an engine forgot could not be woken; the next sweep tries again");
+                    break;
+                }
+            }
+        }
+        forgotten
     }
 }
 
@@ -68,9 +84,31 @@ mod tests {
             Ok(deleted)
         });
         let mut wakeups = MockWakeupQueue::new();
-        let asked = |overdue: &Duration, most: &u32| (*overdue, *most) == (FORGOTTEN_AFTER, MOST_WOKEN);
+        let asked = |overdue: &Duration, most: &u32| (*overdue, *most) == (FORGOTTEN_AFTER, BATCH);
         wakeups.expect_wake_forgotten().withf(asked).times(1).returning(|_, _| Ok(3));
+        wakeups.expect_wake_forgotten().times(1).returning(|_, _| Ok(0));
         let swept = Sweep::new(Arc::new(retention), Arc::new(wakeups)).execute().await.unwrap();
         assert_eq!(swept, Swept { idempotency_records: 2_500, forgotten: 3 });
+    }
+
+    #[tokio::test]
+    async fn a_wake_that_fails_keeps_nothing_from_being_deleted() {
+        let mut retention = MockRetentionRepo::new();
+        retention.expect_sweep_idempotency_records().returning(|_| Ok(5));
+        let mut wakeups = MockWakeupQueue::new();
+        wakeups.expect_wake_forgotten().times(1).returning(|_, _| Ok(BATCH));
+        wakeups.expect_wake_forgotten().times(1).returning(|_, _| Err(StoreError::Busy("full".into())));
+        let swept = Sweep::new(Arc::new(retention), Arc::new(wakeups)).execute().await.unwrap();
+        assert_eq!(swept, Swept { idempotency_records: 5, forgotten: BATCH });
+    }
+
+    #[tokio::test]
+    async fn one_sweep_wakes_only_so_many() {
+        let mut retention = MockRetentionRepo::new();
+        retention.expect_sweep_idempotency_records().returning(|_| Ok(0));
+        let mut wakeups = MockWakeupQueue::new();
+        wakeups.expect_wake_forgotten().times(10).returning(|_, most| Ok(most));
+        let swept = Sweep::new(Arc::new(retention), Arc::new(wakeups)).execute().await.unwrap();
+        assert_eq!(swept.forgotten, MOST_WOKEN);
     }
 }

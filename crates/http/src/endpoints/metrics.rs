@@ -40,6 +40,8 @@ fn record(overview: &Overview) {
     }
     gauge!("overture_wakeups").set(overview.wakeups as f64);
     gauge!("overture_oldest_due_wakeup_seconds").set(overview.oldest_due_for.unwrap_or_default().as_secs_f64());
+    gauge!("overture_oldest_due_message_seconds")
+        .set(overview.oldest_due_message_for.unwrap_or_default().as_secs_f64());
     gauge!("overture_channels_in_error").set(overview.channels_in_error as f64);
     gauge!("overture_conversations_asking_attention").set(overview.attention as f64);
 }

@@ -121,6 +121,7 @@ async fn metrics_show_how_the_whole_stands() {
         r#"overture_messages{status="failed"} "#,
         "overture_channels_in_error ",
         "overture_oldest_due_wakeup_seconds ",
+        "overture_oldest_due_message_seconds ",
     ] {
         assert!(text.contains(name), "{name}\n{text}");
     }

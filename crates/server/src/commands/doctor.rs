@@ -1,6 +1,8 @@
 //! `overture doctor`: looks at everything an installation needs, changes nothing, and says how to mend what is wrong.
 
-use crate::config::{ConfigProblem, DatabaseKind, Explained, Refused, Settings, meant_by_variable, variable};
+use crate::config::{
+    ConfigProblem, DatabaseKind, EngineKind, Explained, Refused, Settings, meant_by_variable, variable,
+};
 use crate::failure::Failure;
 use crate::hints::hint;
 use crate::overdue::Overdue;
@@ -12,6 +14,7 @@ use overture_database::Database;
 use overture_domain::entities::{Channel, ChannelConnection, ChannelState};
 use overture_domain::ports::{ApiKeyRepo, ChannelRepo, Clock, Observatory, Overview, StoreError, TenantRepo};
 use overture_domain::time::Timestamp;
+use overture_temporal::{Seen, look};
 use serde_json::{Value, json};
 use std::fs;
 use std::net::TcpListener;
@@ -87,6 +90,9 @@ pub(super) async fn run(loaded: Result<Settings, Refused>, printer: Printer) -> 
             checks.push(address(&settings));
             checks.extend(files(&settings));
             checks.extend(database(&settings).await);
+            if settings.engine.kind == EngineKind::Temporal {
+                checks.extend(temporal(&settings).await);
+            }
             settings.explained()
         }
         Err(Refused { problems, explained }) => {
@@ -334,6 +340,77 @@ async fn reach(connection: &ChannelConnection, guard: EgressGuard) -> Result<(),
     tokio::time::timeout(CONNECT_WITHIN, connecting)
         .await
         .unwrap_or_else(|_| Err(format!("{host}:{port} does not answer within {} s", CONNECT_WITHIN.as_secs())))
+}
+
+/// Asks Temporal what every process that uses it will ask, and whether anybody works there.
+async fn temporal(settings: &Settings) -> Vec<Check> {
+    const WHAT: &str = "temporal";
+    let (address, namespace) = (&settings.temporal.address, &settings.temporal.namespace);
+    let options = match settings.temporal.options() {
+        Ok(options) => options,
+        Err(error) => return vec![fail(WHAT, error, "Put the file there, or correct the key.")],
+    };
+    let seen = match tokio::time::timeout(CONNECT_WITHIN, look(&options)).await {
+        Ok(Ok(seen)) => seen,
+        Ok(Err(trouble)) if trouble.refused => {
+            return vec![fail(
+                WHAT,
+                format!("{address} (namespace {namespace}): {trouble}"),
+                format!(
+                    "If the namespace is missing: temporal operator namespace create --namespace {namespace}. \
+                     Else look at temporal.api_key and the certificates."
+                ),
+            )];
+        }
+        other => {
+            let why = match other {
+                Ok(Err(trouble)) => trouble.to_string(),
+                _ => format!("Temporal does not answer within {} s", CONNECT_WITHIN.as_secs()),
+            };
+            let remedy = "Start it (temporal server start-dev, for a try), or set OVERTURE__TEMPORAL__ADDRESS.";
+            return vec![fail(
+                WHAT,
+                format!("{address}: {why}"),
+                format!("Conversations are kept until then. {remedy}"),
+            )];
+        }
+    };
+    let mut checks = vec![ok(WHAT, format!("{address} answers, and has the namespace {namespace}"))];
+    checks.extend(in_temporal(&seen, namespace));
+    checks
+}
+
+fn in_temporal(seen: &Seen, namespace: &str) -> Vec<Check> {
+    let mut checks = Vec::new();
+    match seen.missing_attributes.as_deref() {
+        Some([]) => checks.push(ok("temporal", "the namespace has its search attributes")),
+        Some(missing) => {
+            let each: String = missing.iter().map(|name| format!(" --name {name} --type Keyword")).collect();
+            checks.push(warn(
+                "temporal",
+                format!("the namespace lacks the search attributes {}", missing.join(", ")),
+                format!(
+                    "{} adds them if it may; by hand: temporal operator search-attribute create --namespace {namespace}{each}",
+                    hint("serve")
+                ),
+            ));
+        }
+        None => checks.push(warn(
+            "temporal",
+            "its search attributes may not be looked at",
+            "Conversations run without; give the key the right to them if you want to search.",
+        )),
+    }
+    match seen.has_worker {
+        Some(true) => checks.push(ok("worker", "somebody has asked Temporal for conversations in the last minutes")),
+        Some(false) => checks.push(warn(
+            "worker",
+            "nobody has asked Temporal for conversations in the last minutes, so nothing is delivered",
+            format!("Start {}.", hint("worker")),
+        )),
+        None => {}
+    }
+    checks
 }
 
 fn delivery(overview: &Overview, settings: &Settings) -> Check {

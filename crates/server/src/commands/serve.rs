@@ -88,6 +88,7 @@ impl Served {
             readiness: Arc::new(Parts {
                 observatory: ports.observatory,
                 delivery: running.delivery(),
+                in_serve: settings.engine.in_serve,
                 concurrency: settings.engine.concurrency,
             }),
             metrics: Arc::new(move || metrics.render()),

@@ -1,7 +1,7 @@
 //! What is registered once and read often: tenants, workspaces, channels, keys. And what looks at the whole.
 
 use super::MemoryStore;
-use super::tables::ChannelRow;
+use super::tables::{ChannelRow, MessageRow};
 use async_trait::async_trait;
 use overture_domain::entities::{
     ApiKey, Channel, ChannelConnection, ChannelSettings, ChannelState, KeyDigest, MessageStatus,
@@ -164,12 +164,19 @@ impl Observatory for MemoryStore {
             let count = |status| tables.messages.values().filter(|row| row.message.status == status).count() as u64;
             let by_status = MessageStatus::ALL.iter().map(|status| (*status, count(*status)));
             let due = tables.wakeups.values().map(|row| row.due_at.max(row.claimed_until)).filter(|due| *due <= now);
+            let works = |row: &MessageRow| {
+                let conversation = tables.conversations.get(&row.message.conversation_id);
+                let channel = conversation.and_then(|row| tables.channels.get(&row.conversation.channel_id));
+                row.message.status == MessageStatus::Queued && channel.is_some_and(ChannelRow::is_open)
+            };
+            let messages = tables.messages.values().filter(|row| works(row)).map(|row| row.next_attempt_at);
             let channels = tables.channels.values().filter(|row| row.channel.state == ChannelState::Error);
             let attention = tables.conversations.values().filter(|row| row.conversation.attention.is_some());
             Overview {
                 messages: by_status.filter(|(_, count)| *count > 0).collect(),
                 wakeups: tables.wakeups.len() as u64,
                 oldest_due_for: due.min().map(|oldest| now.since(oldest)),
+                oldest_due_message_for: messages.filter(|due| *due <= now).min().map(|oldest| now.since(oldest)),
                 channels_in_error: channels.count() as u64,
                 attention: attention.count() as u64,
             }

@@ -1,9 +1,9 @@
 //! `WakeupQueue`: the outbox of wakes.
 
 use super::MemoryStore;
-use super::tables::{ChannelRow, Tables, WakeupRow};
+use super::tables::{MessageRow, Tables, WakeupRow};
 use async_trait::async_trait;
-use overture_domain::entities::{Attention, AttentionReason};
+use overture_domain::entities::{Attention, AttentionReason, ChannelState, MessageStatus};
 use overture_domain::ids::{ConversationId, WorkspaceId};
 use overture_domain::ports::{Claimed, StartOrder, StoreError, WakeupQueue};
 use overture_domain::time::Timestamp;
@@ -77,14 +77,13 @@ impl WakeupQueue for MemoryStore {
             let forgotten: HashMap<_, _> = tables
                 .messages
                 .values()
-                .filter(|row| row.is_pending() && row.next_attempt_at.max(row.lease_until).plus(overdue) <= now)
                 .filter(|row| !tables.wakeups.contains_key(&row.message.conversation_id))
+                .filter(|row| tables.is_forgotten(row, overdue, now))
                 .filter_map(|row| tables.conversations.get(&row.message.conversation_id))
-                .map(|row| (row.conversation.id, (row.conversation.workspace_id, row.conversation.channel_id)))
-                .filter(|(_, (_, channel))| tables.channels.get(channel).is_some_and(ChannelRow::is_open))
+                .map(|row| (row.conversation.id, row.conversation.workspace_id))
                 .take(most as usize)
                 .collect();
-            for (conversation, (workspace, _)) in &forgotten {
+            for (conversation, workspace) in &forgotten {
                 tables.wake(*conversation, *workspace, now);
             }
             u32::try_from(forgotten.len()).unwrap_or(most)
@@ -93,6 +92,18 @@ impl WakeupQueue for MemoryStore {
 }
 
 impl Tables {
+    /// Whether something of this message is overdue by that long, although its channel lets it.
+    fn is_forgotten(&self, row: &MessageRow, overdue: Duration, now: Timestamp) -> bool {
+        let past = |due: Timestamp| due.plus(overdue) <= now;
+        let conversation = self.conversations.get(&row.message.conversation_id);
+        let channel = conversation.and_then(|row| self.channels.get(&row.conversation.channel_id));
+        let lets = channel.is_some_and(|row| {
+            row.is_open() || (row.channel.enabled && row.channel.state == ChannelState::Error && past(row.probe_at))
+        });
+        let waits = row.message.status != MessageStatus::Held && past(row.next_attempt_at);
+        row.is_pending() && past(row.lease_until) && (past(row.message.deliver_by) || (waits && lets))
+    }
+
     /// Upserts a wake: one more generation, due now. Whoever holds the claim keeps it and finds the newer wake when
     /// done.
     pub(super) fn wake(&mut self, conversation: ConversationId, workspace_id: WorkspaceId, now: Timestamp) {

@@ -112,7 +112,8 @@ macro_rules! store_contract {
                     a_wakeup_claimed_at_birth_comes_free_when_its_claim_ends
                     what_was_opened_is_there_after_a_restart
                     a_channel_in_error_takes_new_conversations
-                    opening_again_with_the_same_ids_writes_once;
+                    opening_again_with_the_same_ids_writes_once
+                    opening_again_among_others_spoils_none_of_them;
                 contacts:
                     a_taken_address_makes_no_second_contact_and_writes_nothing
                     another_spelling_is_the_same_address
@@ -226,6 +227,8 @@ macro_rules! store_contract {
                     a_wakeup_that_could_not_be_started_comes_again_with_its_tries_counted
                     a_wakeup_that_is_refused_marks_its_conversation_and_comes_again
                     what_is_due_and_stands_in_no_wakeup_is_woken
+                    what_waits_for_a_channel_that_nobody_probes_is_woken
+                    a_message_whose_time_has_passed_is_woken_whatever_its_channel_does
                     the_oldest_due_wakeup_is_claimed_first
                     no_more_than_the_limit_is_claimed
                     it_is_said_when_the_next_wakeup_is_due

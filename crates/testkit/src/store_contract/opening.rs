@@ -156,3 +156,17 @@ pub async fn opening_again_with_the_same_ids_writes_once(stage: &Stage) {
     assert_eq!(stage.contact_of(&opening).await.addresses.len(), 1);
     assert_eq!(stage.open(&opening).await, opened);
 }
+
+/// Not even where nothing but its id says that it was written: without a key, to a contact that it uses as it is.
+pub async fn opening_again_among_others_spoils_none_of_them(stage: &Stage) {
+    let contact = stage.contact_of(&stage.opened().await).await;
+    let again = stage.using(stage.home, &contact);
+    let opened = stage.open(&again).await;
+    let others: Vec<_> = (0..8).map(|_| stage.opening()).collect();
+    let all = std::iter::once(&again).chain(&others).map(|opening| stage.ports.conversations.open(opening.clone()));
+    for answer in futures_util::future::join_all(all).await {
+        assert_eq!(answer.expect("each is open in the end"), opened);
+    }
+    let messages = stage.ports.conversations.newest_messages(stage.home.tenant, 20).await.expect("newest_messages");
+    assert_eq!(messages.len(), 10);
+}

@@ -62,6 +62,11 @@ pub async fn the_overview_counts_what_is_there(stage: &Stage) {
     let before = stage.ports.observatory.overview().await.expect("overview");
     assert_eq!((before.wakeups, before.oldest_due_for, before.channels_in_error, before.attention), (0, None, 0, 0));
     let (failed, faulty, _queued) = (stage.opened().await, stage.opened().await, stage.opened_and_due().await);
+    let message_due_for = async || {
+        let due = stage.ports.observatory.overview().await.expect("overview").oldest_due_message_for;
+        due.filter(|due| *due > Duration::ZERO && *due < HOUR)
+    };
+    stage.until("a queued message has been due for a while", message_due_for).await;
     let mut change = stage.change(&failed, MessageStatus::Failed).await;
     let reason = AttentionReason::MessageFailed;
     change.attention = Some(Attention { reason, since: change.at, message_id: Some(failed.message_id) });
@@ -75,6 +80,7 @@ pub async fn the_overview_counts_what_is_there(stage: &Stage) {
     stage.until("the due wakeup has been due for a while", due_for).await;
     let overview = stage.ports.observatory.overview().await.expect("overview");
     assert_eq!((overview.wakeups, overview.channels_in_error, overview.attention), (3, 1, 1));
+    assert_eq!(overview.oldest_due_message_for, None, "what waits for a channel in error is not late");
     let count = |status| overview.messages.iter().find(|(it, _)| *it == status).map_or(0, |(_, count)| *count);
     assert_eq!((count(MessageStatus::Queued), count(MessageStatus::Failed), count(MessageStatus::Sent)), (2, 1, 0));
 }

@@ -4,7 +4,8 @@ use super::stage::{BRIEF, HOUR, Stage};
 use futures_util::future::join_all;
 use overture_domain::entities::AttentionReason;
 use overture_domain::ids::ConversationId;
-use overture_domain::ports::StartOrder;
+use overture_domain::ports::{OpenConversation, StartOrder};
+use overture_domain::values::DeliverWithin;
 use std::collections::HashSet;
 use std::time::Duration;
 
@@ -146,6 +147,54 @@ pub async fn what_is_due_and_stands_in_no_wakeup_is_woken(stage: &Stage) {
     for other in [&done, &put_off] {
         assert!(!stage.is_claimable(other.conversation_id).await);
     }
+}
+
+/// Whoever could have probed it was forgotten too; nobody else would find out that it works again.
+pub async fn what_waits_for_a_channel_that_nobody_probes_is_woken(stage: &Stage) {
+    let forgotten = forgotten(stage, stage.opening()).await;
+    let finder = stage.opened().await;
+    stage.meet_fault(&finder, HOUR).await;
+    assert_eq!(woken(stage, Duration::ZERO).await, 0, "the channel is not to be probed yet");
+    let other = stage.another_channel().await;
+    let probed = stage.opening_in(other);
+    let probed = self::forgotten(stage, probed).await;
+    let faulty = stage.opening_in(other);
+    stage.open(&faulty).await;
+    stage.meet_fault(&faulty, BRIEF).await;
+    stage.time_passes(&faulty).await;
+    assert_eq!(woken(stage, HOUR).await, 0, "it could not have been probed for so long");
+    assert_eq!(woken(stage, Duration::ZERO).await, 1);
+    assert!(stage.is_claimable(probed.conversation_id).await && !stage.is_claimable(forgotten.conversation_id).await);
+}
+
+/// It ends there as anywhere: silence is no end.
+pub async fn a_message_whose_time_has_passed_is_woken_whatever_its_channel_does(stage: &Stage) {
+    let brief = |opening| OpenConversation { deliver_within: DeliverWithin::from_millis(1), ..opening };
+    let off = stage.another_channel().await;
+    let [faulty, switched_off] = [brief(stage.opening()), brief(stage.opening_in(off))];
+    let [faulty, switched_off] = [forgotten(stage, faulty).await, forgotten(stage, switched_off).await];
+    let waits = forgotten(stage, stage.opening_in(off)).await;
+    stage.ports.channels.set_enabled(off.tenant, off.channel, false).await.expect("set_enabled");
+    stage.meet_fault(&stage.opened().await, HOUR).await;
+    stage.time_passes(&waits).await;
+    assert_eq!(woken(stage, HOUR).await, 0, "nothing is that late");
+    assert_eq!(woken(stage, Duration::ZERO).await, 2);
+    for (conversation, is_woken) in [(&faulty, true), (&switched_off, true), (&waits, false)] {
+        assert_eq!(stage.is_claimable(conversation.conversation_id).await, is_woken);
+    }
+}
+
+async fn woken(stage: &Stage, overdue: Duration) -> u32 {
+    stage.ports.wakeups.wake_forgotten(overdue, 10).await.expect("wake_forgotten")
+}
+
+/// A conversation that was opened, and whose wakeup is gone although nothing came of it.
+async fn forgotten(stage: &Stage, opening: OpenConversation) -> OpenConversation {
+    let opening = OpenConversation { claimed_for: Duration::ZERO, ..opening };
+    stage.open(&opening).await;
+    let order = stage.claim_of(opening.conversation_id, HOUR).await;
+    stage.ports.wakeups.settle(&order).await.expect("settle");
+    opening
 }
 
 /// By when they are due, not by when they were made.

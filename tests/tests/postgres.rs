@@ -40,13 +40,33 @@ async fn processes_that_migrate_at_once_do_so_once_and_the_status_tells_before_a
     let at_once: Vec<_> = (0..4)
         .map(|_| Ok(installation.command(&["migrate", "--json"])?.stdout(std::process::Stdio::piped()).spawn()?))
         .collect::<Result<_>>()?;
+    let mut taken = Vec::new();
     for process in at_once {
         let output = process.wait_with_output()?;
         let told: Value = serde_json::from_slice(&output.stdout)?;
         assert!(output.status.success() && told["pending"] == json!([]), "{told}");
+        taken.extend(told["applied"].as_array().context("no list")?.clone());
     }
+    assert_eq!(json!(taken), steps, "each tells what it took itself");
     assert_eq!(installation.ask(&["migrate", "--status"])?, json!({ "applied": steps, "pending": [] }));
     assert_eq!(installation.ask(&["migrate", "--dry-run"])?, json!({ "wouldApply": [] }));
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whoever_cannot_connect_is_told_why() -> Result<()> {
+    let url = Postgres::shared().await?.database().await?;
+    let (server, _) = url.rsplit_once('/').context("no database")?;
+    for (url, why) in [
+        ("postgres://ann@127.0.0.1:1/overture", "Connection refused"),
+        (&format!("{server}/nowhere"), "database \"nowhere\" does not exist. "),
+        (&format!("{url}?sslmod=verify-full"), "did you mean sslmode?"),
+    ] {
+        let installation =
+            Installation::new()?.with("OVERTURE__DATABASE__URL", url).with("OVERTURE__SECRETS__KEY", SECRETS_KEY);
+        let told = refusal(&installation, "migrate")?;
+        assert!(told.contains(why), "{why}: {told}");
+    }
     Ok(())
 }
 

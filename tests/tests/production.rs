@@ -27,6 +27,29 @@ async fn what_the_api_takes_the_worker_delivers() -> Result<()> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_worker_whose_namespace_is_made_later_begins_to_deliver_then() -> Result<()> {
+    let mut production = Production::new().await?;
+    production.installation = production.installation.with("OVERTURE__TEMPORAL__NAMESPACE", "later");
+    let mut worker = production.worker().await?;
+    // Twice: what the first try left behind must not stand in the way of the others.
+    eventually("the worker has tried twice", SOON, async || {
+        let log = worker.log()?;
+        assert!(!log.contains("Registration of multiple workers"), "{log}");
+        Ok((log.matches("the worker begins anew").count() >= 2).then_some(()))
+    })
+    .await?;
+
+    production.temporal.ask(&["operator", "namespace", "create", "--namespace", "later"])?;
+    let api = production.api().await?;
+    let body = production.demo.mail(&production.channel, "later@example.com", "Later");
+    api.client(&production.demo)?.compose(&body).await?.composed()?;
+    production.installation.settles(AFTER_LEASES).await?;
+    assert_eq!(production.mail_server.mails()?.len(), 1);
+    assert!(worker.stop(SOON).await?.success() && api.stop().await?.success());
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_api_that_starts_without_temporal_takes_composes_and_tells_what_waits_and_for_how_long() -> Result<()> {
     let mut production = Production::new().await?;
     production.temporal.kill()?;

@@ -4,6 +4,7 @@ use crate::dialect::is_postgres;
 use crate::migrations::Migrator;
 use crate::writer::Writer;
 use crate::{Asking, Database, KeyCache, Seal};
+use sea_orm::{DatabaseTransaction, DbErr};
 use sea_orm_migration::MigratorTrait;
 use std::sync::Arc;
 use std::time::Duration;
@@ -73,24 +74,18 @@ impl Database {
         })
     }
 
-    /// Takes every step of the schema that is pending: on SQLite each in a transaction of its own, on PostgreSQL all of them
-    /// in one. Two processes may do so at once.
+    /// Takes every step of the schema that is pending, all of them in one transaction, and says which those were. Two
+    /// processes may do so at once: one waits for the other, and finds nothing left to take.
     ///
     /// # Errors
     /// See `OpenDatabaseError`.
-    pub async fn migrate(&self) -> Result<(), OpenDatabaseError> {
-        if is_postgres(&self.writing) {
-            return postgres::migrate(&self.writing).await.map_err(unusable);
-        }
-        let mut taken = Migrator::up(&self.writing, None).await;
-        // Somebody else may have taken the same step in the same moment: what counts is that none is left.
-        for _ in 0..3 {
-            if taken.is_ok() || self.migration_status().await?.pending.is_empty() {
-                return Ok(());
-            }
-            taken = Migrator::up(&self.writing, None).await;
-        }
-        taken.map_err(unusable)
+    pub async fn migrate(&self) -> Result<Vec<String>, OpenDatabaseError> {
+        let migrating = if is_postgres(&self.writing) {
+            postgres::migrate(&self.writing).await
+        } else {
+            sqlite::migrate(&self.writing).await
+        };
+        migrating.map_err(unusable)
     }
 
     /// How far the schema is. Changes nothing.
@@ -127,6 +122,35 @@ impl Database {
     }
 }
 
+/// Takes every step that is still pending once nobody else can take one, and says which.
+async fn take_steps(tx: &DatabaseTransaction) -> Result<Vec<String>, DbErr> {
+    let pending = Migrator::get_pending_migrations(tx).await?;
+    Migrator::up(tx, None).await?;
+    Ok(pending.iter().map(|step| step.name().to_owned()).collect())
+}
+
 pub(crate) fn unusable(error: impl std::fmt::Display) -> OpenDatabaseError {
-    OpenDatabaseError::Unusable(error.to_string())
+    let text = error.to_string();
+    // The driver adds the line of PostgreSQL's own sources that refused, which tells nobody anything.
+    let said = text.rsplit_once(" at line ").filter(|(_, line)| line.chars().all(|digit| digit.is_ascii_digit()));
+    OpenDatabaseError::Unusable(said.map_or(text.as_str(), |(said, _)| said).to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_of_the_servers_sources_is_not_told() {
+        for (error, told) in [
+            (
+                "password authentication failed for user \"ann\" at line 323",
+                "password authentication failed for user \"ann\"",
+            ),
+            ("mind the gap at line 3 of the file", "mind the gap at line 3 of the file"),
+            ("Connection refused (os error 111)", "Connection refused (os error 111)"),
+        ] {
+            assert_eq!(unusable(error).to_string(), format!("the database cannot be opened: {told}"));
+        }
+    }
 }

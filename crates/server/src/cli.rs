@@ -194,6 +194,7 @@ pub(crate) struct ChannelArgs {
     #[arg(long, value_name = "TEXT", value_parser = name)]
     pub(crate) name: String,
     /// Its settings: a JSON object, @FILE that holds one, or - for standard input. A secret may be {"fromEnv":"NAME"}.
+    /// It is read once, now, and sealed in the database. The configuration file is named by OVERTURE_CONFIG here.
     /// SMTP: {"host","port","tls":"none|starttls|tls","username","password","from","replyTo"}.
     /// Twilio: {"accountSid","authToken","from"} or {…,"messagingServiceSid"}. WhatsApp Cloud API:
     /// {"phoneNumberId","businessAccountId","accessToken","appSecret","verifyToken"}.

@@ -34,7 +34,7 @@ pub(crate) async fn open_or_make(settings: &Settings) -> Result<Store, Failure> 
         return Ok(store);
     }
     match &settings.database {
-        DatabaseKind::Sqlite(_) => migrate(store, pending).await,
+        DatabaseKind::Sqlite(_) => migrate(store).await,
         DatabaseKind::Postgres(_) => Err(Failure::new(format!(
             "The database {} is not of this version: {} pending",
             settings.database.shown(),
@@ -56,16 +56,15 @@ pub(crate) async fn open_and_migrate(settings: &Settings) -> Result<Store, Failu
     make_folders(settings)?;
     let store = open_as_it_is(settings).await?;
     let pending = status(&store.database).await?.pending;
-    if pending.is_empty() { Ok(store) } else { migrate(store, pending).await }
+    if pending.is_empty() { Ok(store) } else { migrate(store).await }
 }
 
-async fn migrate(store: Store, pending: Vec<String>) -> Result<Store, Failure> {
-    store
-        .database
-        .migrate()
-        .await
-        .map_err(|error| Failure::new(format!("The database cannot be migrated: {error}")).remedy(Failure::doctor()))?;
-    Ok(Store { migrated: pending, ..store })
+async fn migrate(store: Store) -> Result<Store, Failure> {
+    let migrated =
+        store.database.migrate().await.map_err(|error| {
+            Failure::new(format!("The database cannot be migrated: {error}")).remedy(Failure::doctor())
+        })?;
+    Ok(Store { migrated, ..store })
 }
 
 /// Opens an installation that is there, and brings it to this version.

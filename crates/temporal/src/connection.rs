@@ -37,6 +37,7 @@ pub struct TemporalConnection {
     state: watch::Receiver<State>,
     watched: Watched,
     namespace: String,
+    options: Arc<TemporalOptions>,
 }
 
 /// What calls tell the task that keeps the connection.
@@ -87,7 +88,7 @@ impl TemporalConnection {
         let (said, state) = watch::channel(State::Connecting(None));
         let watched = Watched::default();
         tokio::spawn(connect(options.clone(), said, watched.clone()));
-        Ok(Self { state, watched, namespace: options.namespace.clone() })
+        Ok(Self { state, watched, namespace: options.namespace.clone(), options: Arc::new(options.clone()) })
     }
 
     /// What is known of it now.
@@ -127,6 +128,12 @@ impl TemporalConnection {
     /// The namespace.
     pub fn namespace(&self) -> &str {
         &self.namespace
+    }
+
+    /// A connection of the caller's own, on the current tokio runtime, to wherever this one leads.
+    pub(crate) async fn another(&self) -> Result<Client, String> {
+        let connection = dial(&self.options).await.map_err(|trouble| trouble.to_string())?;
+        Client::new(connection, ClientOptions::new(self.namespace.clone()).build()).map_err(|error| error.to_string())
     }
 
     /// The client, if there is one yet.

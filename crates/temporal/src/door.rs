@@ -6,6 +6,7 @@ use futures_util::stream::{self, StreamExt};
 use overture_domain::ports::{StartError, StartOrder, Started, WorkflowStarter};
 use overture_domain::use_cases::{CLAIMED_AT_BIRTH, RelayWakeups};
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
@@ -52,9 +53,7 @@ async fn hand_over(relay: Arc<RelayWakeups>, connection: TemporalConnection, ord
     orders
         .for_each_concurrent(AT_ONCE, |(order, since)| {
             let relay = Arc::clone(&relay);
-            // Once its claim has ended it is anybody's; and while Temporal is away, trying them one by one would fill the
-            // line and the log.
-            let ours = since.elapsed() < CLAIMED_AT_BIRTH && connection.state() == ConnectionState::Connected;
+            let ours = is_worth_a_try(since.elapsed(), &connection.state());
             async move {
                 if ours {
                     relay.hand_over(order).await;
@@ -62,4 +61,29 @@ async fn hand_over(relay: Arc<RelayWakeups>, connection: TemporalConnection, ord
             }
         })
         .await;
+}
+
+/// Once its claim has ended an order is anybody's, and the relay has it; and while Temporal is away, trying those that wait
+/// one by one would keep the line full.
+fn is_worth_a_try(waited: Duration, state: &ConnectionState) -> bool {
+    waited < CLAIMED_AT_BIRTH && *state == ConnectionState::Connected
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::breaker::Trouble;
+
+    #[test]
+    fn what_waited_longer_than_its_claim_or_finds_temporal_away_is_left_to_the_relay() {
+        let lost = ConnectionState::Lost { trouble: Trouble::silence("away") };
+        for (waited, state, is_tried) in [
+            (Duration::ZERO, ConnectionState::Connected, true),
+            (CLAIMED_AT_BIRTH, ConnectionState::Connected, false),
+            (Duration::ZERO, lost, false),
+            (Duration::ZERO, ConnectionState::Connecting { trouble: None }, false),
+        ] {
+            assert_eq!(is_worth_a_try(waited, &state), is_tried, "{waited:?} {state:?}");
+        }
+    }
 }

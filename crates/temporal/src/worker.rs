@@ -2,11 +2,12 @@
 
 use crate::TASK_QUEUE;
 use crate::activity::ConversationActivities;
-use crate::connection::{Established, TemporalConnection};
+use crate::connection::TemporalConnection;
 use crate::workflow::OutboundConversationWorkflow;
 use overture_domain::use_cases::RunConversation;
 use std::sync::Arc;
 use std::time::Duration;
+use temporalio_client::Client;
 use temporalio_common::worker::WorkerDeploymentOptions;
 use temporalio_sdk::runtime::worker_tuner::{FixedSizeSlotSupplier, TunerHolder, WorkerTuner};
 use temporalio_sdk::runtime::{PollerBehavior, RuntimeOptions};
@@ -131,10 +132,20 @@ fn work(
             established = connection.wait() => established,
             _ = orders.wait_for(|order| *order != Order::Run) => None,
         };
-        let Some(established) = established else { return Ok(()) };
-        // A worker that gives up, because its namespace was away for long, say, begins anew: only a stop ends it.
+        if established.is_none() {
+            return Ok(());
+        }
+        // A worker that gives up, because its namespace does not exist yet, say, begins anew: only a stop ends it.
         loop {
-            let ended = poll(established.clone(), activities.clone(), settings, orders.clone()).await;
+            // On a connection of its own: one that a worker gave up on keeps its registration and takes no other.
+            let client = tokio::select! {
+                client = connection.another() => client,
+                _ = orders.wait_for(|order| *order != Order::Run) => return Ok(()),
+            };
+            let ended = match client {
+                Ok(client) => poll(client, activities.clone(), settings, orders.clone()).await,
+                Err(error) => Err(WorkerError::Sdk(error)),
+            };
             let Err(error) = ended else { return Ok(()) };
             tracing::error!(%error, "the worker begins anew");
             let told = tokio::time::timeout(BEGIN_ANEW_AFTER, orders.wait_for(|order| *order != Order::Run)).await;
@@ -148,7 +159,7 @@ fn work(
 }
 
 async fn poll(
-    established: Established,
+    client: Client,
     activities: ConversationActivities,
     settings: WorkerSettings,
     mut orders: watch::Receiver<Order>,
@@ -168,8 +179,7 @@ async fn poll(
         .build();
     let runtime = RuntimeOptions::builder().heartbeat_interval(None).build().map_err(WorkerError::Sdk)?;
     let runtime = Runtime::from_current_tokio(runtime).map_err(|error| WorkerError::Sdk(error.to_string()))?;
-    let mut worker =
-        Worker::new(&runtime, established.client, options).map_err(|error| WorkerError::Sdk(error.to_string()))?;
+    let mut worker = Worker::new(&runtime, client, options).map_err(|error| WorkerError::Sdk(error.to_string()))?;
     tracing::info!(queue = TASK_QUEUE, "the worker takes conversations");
     let stop = worker.shutdown_handle();
     let mut running = std::pin::pin!(worker.run());

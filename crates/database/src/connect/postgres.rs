@@ -1,11 +1,10 @@
 //! A PostgreSQL server: one pool for everything.
 
-use super::{ACQUIRE_TIMEOUT, DatabaseOptions, OpenDatabaseError, unusable};
-use crate::migrations::Migrator;
+use super::{ACQUIRE_TIMEOUT, DatabaseOptions, OpenDatabaseError, take_steps, unusable};
+use sea_orm::sqlx;
 use sea_orm::sqlx::postgres::{PgConnectOptions, PgPoolOptions};
-use sea_orm::sqlx::{ConnectOptions as _, Connection as _, Executor as _};
+use sea_orm::sqlx::{ConnectOptions as _, Connection as _, Executor as _, PgPool};
 use sea_orm::{ConnectionTrait as _, DatabaseConnection, DbErr, SqlxPostgresConnector, TransactionTrait as _};
-use sea_orm_migration::MigratorTrait;
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -22,6 +21,9 @@ const MIGRATING: &str = "SELECT pg_advisory_xact_lock(hashtextextended('overture
 /// How long a connection may lie idle; a server or a proxy between may end it after that.
 const IDLE: Duration = Duration::from_secs(10 * 60);
 
+/// How long a single connection may take that shall only tell why there is none.
+const LAST_TRY: Duration = Duration::from_secs(1);
+
 /// A connection that was used so recently is not asked whether it still lives.
 const TRUSTED_FOR: Duration = Duration::from_secs(1);
 
@@ -34,7 +36,27 @@ pub(super) async fn open(
         .application_name("overture")
         .statement_cache_capacity(256)
         .disable_statement_logging();
-    let pool = PgPoolOptions::new()
+    let pool = pool(options, connect.clone()).await;
+    let pool = match pool {
+        // A pool tries again until its time is over and does not say what stood in the way; one connection does.
+        Err(sqlx::Error::PoolTimedOut) => return Err(out_of_reach(&connect).await),
+        pool => pool.map_err(unusable)?,
+    };
+    let connection = SqlxPostgresConnector::from_sqlx_postgres_pool(pool);
+    Ok((connection.clone(), connection))
+}
+
+/// Why no connection could be made.
+async fn out_of_reach(connect: &PgConnectOptions) -> OpenDatabaseError {
+    match tokio::time::timeout(LAST_TRY, connect.connect()).await {
+        Ok(Err(error)) => unusable(error),
+        Ok(Ok(_)) => unusable(format!("the server was out of reach for {} s", ACQUIRE_TIMEOUT.as_secs())),
+        Err(_) => unusable(format!("the server did not answer within {} s", ACQUIRE_TIMEOUT.as_secs())),
+    }
+}
+
+async fn pool(options: &DatabaseOptions, connect: PgConnectOptions) -> Result<PgPool, sqlx::Error> {
+    PgPoolOptions::new()
         .max_connections(options.connections.max(1))
         .min_connections(1)
         .acquire_timeout(ACQUIRE_TIMEOUT)
@@ -52,19 +74,17 @@ pub(super) async fn open(
         .after_connect(|connection, _| Box::pin(async move { connection.execute(SETTINGS).await.map(|_| ()) }))
         .connect_with(connect)
         .await
-        .map_err(unusable)?;
-    let connection = SqlxPostgresConnector::from_sqlx_postgres_pool(pool);
-    Ok((connection.clone(), connection))
 }
 
-/// Takes every step that is pending, one process after the other.
-pub(super) async fn migrate(connection: &DatabaseConnection) -> Result<(), DbErr> {
+/// Takes every step that is pending, one process after the other; says which it took.
+pub(super) async fn migrate(connection: &DatabaseConnection) -> Result<Vec<String>, DbErr> {
     let tx = connection.begin().await?;
     // A step may take longer than a statement of a request, and so may waiting for another process.
     tx.execute_unprepared("SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = 0").await?;
     tx.execute_unprepared(MIGRATING).await?;
-    Migrator::up(&tx, None).await?;
-    tx.commit().await
+    let taken = take_steps(&tx).await?;
+    tx.commit().await?;
+    Ok(taken)
 }
 
 #[cfg(test)]

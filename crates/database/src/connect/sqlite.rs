@@ -1,9 +1,11 @@
 //! A SQLite file: one connection writes, several read.
 
-use super::{ACQUIRE_TIMEOUT, DatabaseOptions, OpenDatabaseError, unusable};
+use super::{ACQUIRE_TIMEOUT, DatabaseOptions, OpenDatabaseError, take_steps, unusable};
 use sea_orm::sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sea_orm::sqlx::{ConnectOptions as _, Connection as _};
-use sea_orm::{DatabaseConnection, SqlxSqliteConnector};
+use sea_orm::{
+    DatabaseConnection, DbErr, SqliteTransactionMode, SqlxSqliteConnector, TransactionOptions, TransactionTrait as _,
+};
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -24,6 +26,16 @@ pub(super) async fn open(
         .statement_cache_capacity(128)
         .disable_statement_logging();
     Ok((pool(connect.clone(), 1, 1).await?, pool(connect, options.connections.max(1), 1).await?))
+}
+
+/// Takes every step that is pending, one process after the other; says which it took.
+pub(super) async fn migrate(connection: &DatabaseConnection) -> Result<Vec<String>, DbErr> {
+    let options =
+        TransactionOptions { sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate), ..Default::default() };
+    let tx = connection.begin_with_options(options).await?;
+    let taken = take_steps(&tx).await?;
+    tx.commit().await?;
+    Ok(taken)
 }
 
 async fn pool(connect: SqliteConnectOptions, most: u32, least: u32) -> Result<DatabaseConnection, OpenDatabaseError> {

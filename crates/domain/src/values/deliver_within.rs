@@ -22,7 +22,7 @@ impl DeliverWithin {
         const REMEDY: &str = "Write an ISO 8601 duration of at most P7D, such as PT4H (four hours) or P1D (one day).";
         let flaw = |reason: &str| Flaw::new(reason, REMEDY);
 
-        let span = SpanParser::new().parse_span(text.trim()).map_err(|_| flaw("is no ISO 8601 duration"))?;
+        let span = SpanParser::new().parse_span(text.trim()).map_err(|_| flaw("cannot be read as a duration"))?;
         if span.get_years() != 0 || span.get_months() != 0 {
             return Err(flaw("counts years or months, whose length is not fixed"));
         }

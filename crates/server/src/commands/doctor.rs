@@ -230,7 +230,10 @@ async fn database(settings: &Settings) -> Vec<Check> {
     let mut checks = vec![match store::status(&database).await {
         Ok(status) if status.pending.is_empty() => ok("database", format!("{shown} opens and is of this version")),
         Ok(status) => {
-            let pending = format!("{} migrations are pending", status.pending.len());
+            let pending = match status.pending.len() {
+                1 => "1 migration is pending".to_owned(),
+                many => format!("{many} migrations are pending"),
+            };
             return vec![match &settings.database {
                 DatabaseKind::Sqlite(_) => {
                     let remedy = format!("{} applies them; {} does so too.", hint("migrate"), hint("serve"));

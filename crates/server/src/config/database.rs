@@ -2,6 +2,29 @@
 
 use std::path::PathBuf;
 
+/// The parameters of a PostgreSQL URL that the driver reads; it would pass over any other, and with a misspelt `sslmode`
+/// over the check of the server's certificate.
+const PARAMETERS: &[&str] = &[
+    "sslmode",
+    "ssl-mode",
+    "sslrootcert",
+    "ssl-root-cert",
+    "ssl-ca",
+    "sslcert",
+    "ssl-cert",
+    "sslkey",
+    "ssl-key",
+    "statement-cache-capacity",
+    "host",
+    "hostaddr",
+    "port",
+    "dbname",
+    "user",
+    "password",
+    "application_name",
+    "options",
+];
+
 /// Which database.
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) enum DatabaseKind {
@@ -17,7 +40,7 @@ impl DatabaseKind {
         if let Some(rest) = text.strip_prefix("postgres://").or_else(|| text.strip_prefix("postgresql://")) {
             return match rest.split_once('/') {
                 Some((_, database)) if !database.is_empty() && !database.starts_with('?') => {
-                    Ok(Self::Postgres(text.to_owned()))
+                    known_parameters(database).map(|()| Self::Postgres(text.to_owned()))
                 }
                 _ => Err("names no database: postgres://USER:PASSWORD@HOST/DATABASE".into()),
             };
@@ -66,6 +89,32 @@ impl std::fmt::Debug for DatabaseKind {
     }
 }
 
+/// Whether the driver reads each parameter of a PostgreSQL URL. Says the name of one it does not, never its value.
+fn known_parameters(database: &str) -> Result<(), String> {
+    let parameters = database.split_once('?').map_or("", |(_, parameters)| parameters);
+    let parameters = parameters.split('#').next().unwrap_or_default();
+    for parameter in parameters.split('&').filter(|parameter| !parameter.is_empty()) {
+        let name = parameter.split('=').next().unwrap_or_default();
+        // One setting of the server's: options[statement_timeout]=5s.
+        let is_option = name.strip_prefix("options[").is_some_and(|rest| rest.ends_with(']'));
+        if !is_option && !PARAMETERS.contains(&name) {
+            // What has other letters in it may be a piece of a password that is not percent-encoded.
+            if !name.chars().all(|letter| letter.is_ascii_alphanumeric() || "_-".contains(letter)) {
+                return Err(
+                    "has a parameter that PostgreSQL's driver does not know (a ? that begins none is written %3F)"
+                        .into(),
+                );
+            }
+            let distance = |known: &&str| strsim::damerau_levenshtein(&name.to_lowercase(), known);
+            let nearest = PARAMETERS.iter().copied().min_by_key(distance).unwrap_or("sslmode");
+            return Err(format!(
+                "has a parameter {name:?} that PostgreSQL's driver does not know (did you mean {nearest}?)"
+            ));
+        }
+    }
+    Ok(())
+}
+
 /// A URL whose password, if it has one, is three stars.
 pub(super) fn without_password(text: &str) -> String {
     let hidden = || {
@@ -99,6 +148,27 @@ mod tests {
             assert_eq!(kind.shown(), shown);
             assert_eq!(format!("{kind:?}"), shown);
             assert_eq!(kind.url(), url);
+        }
+    }
+
+    #[test]
+    fn a_parameter_that_the_driver_would_pass_over_is_refused_with_the_one_that_was_meant() {
+        for (parameters, meant) in [
+            ("sslmod=verify-full", "sslmode"),
+            ("SSLMODE=require", "sslmode"),
+            ("sslmode=require&sslrootcrt=/ca.pem", "sslrootcert"),
+            ("applicaton_name=x", "application_name"),
+        ] {
+            let told = DatabaseKind::parse(&format!("postgres://u:hunter2@h/d?{parameters}")).unwrap_err();
+            assert!(told.ends_with(&format!("(did you mean {meant}?)")), "{told}");
+            assert!(!told.contains("hunter2") && !told.contains("pem"), "{told}");
+        }
+        let told = DatabaseKind::parse("postgres://u:hunter/2?pieces@h/d").unwrap_err();
+        assert!(told.contains("%3F") && !told.contains("pieces"), "{told}");
+        for parameters in
+            ["", "sslmode=verify-full&ssl-ca=/ca.pem", "options[statement_timeout]=5s", "host=/run/postgres"]
+        {
+            assert!(DatabaseKind::parse(&format!("postgres://u@h/d?{parameters}")).is_ok(), "{parameters}");
         }
     }
 

@@ -44,7 +44,10 @@ async fn two_that_migrate_at_once_leave_nothing_pending_and_each_tells_what_it_t
     assert!(!pending.is_empty());
     // As another process has it: with connections of its own.
     let url = format!("sqlite:{}", folder.path().join("overture.db").display());
-    let second = Database::open(DatabaseOptions { url, secrets_key: [1; 32], connections: 2 }).await.unwrap();
+    let second =
+        Database::open(DatabaseOptions { url, secrets_key: [1; 32], old_secrets_keys: Vec::new(), connections: 2 })
+            .await
+            .unwrap();
     let (first, second) = tokio::join!(database.migrate(), second.migrate());
     assert_eq!([first.unwrap(), second.unwrap()].concat(), pending);
     let status = database.migration_status().await.unwrap();

@@ -1,6 +1,7 @@
 //! The outbox of wakes. A wakeup may be claimed once its due time and any earlier claim have passed.
 
 use crate::Database;
+use crate::begin_attempt::STOOD_STILL;
 use crate::rows::uuid_at;
 use crate::sql::{all, change, one};
 use async_trait::async_trait;
@@ -74,7 +75,10 @@ impl WakeupQueue for Database {
             .write(move |tx| {
                 let overdue = || signed(overdue).into();
                 let values = [overdue(), overdue(), overdue(), overdue(), i64::from(most).into()];
-                Box::pin(async move { Ok(u32::try_from(change(tx, FORGOTTEN, values).await?).unwrap_or(u32::MAX)) })
+                Box::pin(async move {
+                    let sql = FORGOTTEN.replace("{stood still}", STOOD_STILL);
+                    Ok(u32::try_from(change(tx, &sql, values).await?).unwrap_or(u32::MAX))
+                })
             })
             .await
     }
@@ -86,8 +90,8 @@ const FORGOTTEN: &str = "INSERT INTO wakeups (conversation_id, workspace_id, gen
     SELECT DISTINCT v.id, v.workspace_id, {now}, {now}, 0, 0 FROM messages m CROSS JOIN conversations v ON v.id = m.conversation_id \
     CROSS JOIN channels ch ON ch.id = v.channel_id \
     WHERE m.status IN ('queued', 'held', 'sending') AND coalesce(m.lease_until, 0) <= {now} - ? \
-    AND ch.paused_at IS NULL AND (m.deliver_by <= {now} - ? OR (m.status <> 'held' AND m.next_attempt_at <= {now} - ? AND ch.enabled \
-    AND (ch.state = 'active' OR (ch.state = 'error' AND coalesce(ch.probe_at, 0) <= {now} - ?)))) \
+    AND (m.deliver_by + {stood still} <= {now} - ? OR (m.status <> 'held' AND m.next_attempt_at <= {now} - ? AND ch.enabled \
+    AND ch.paused_at IS NULL AND (ch.state = 'active' OR (ch.state = 'error' AND coalesce(ch.probe_at, 0) <= {now} - ?)))) \
     AND NOT EXISTS (SELECT 1 FROM wakeups w WHERE w.conversation_id = v.id) LIMIT ? ON CONFLICT (conversation_id) DO NOTHING";
 
 /// The conversations of a channel that have something to send, but one (the nil UUID is none of them).

@@ -98,10 +98,12 @@ impl Tables {
         let conversation = self.conversations.get(&row.message.conversation_id);
         let channel = conversation.and_then(|row| self.channels.get(&row.conversation.channel_id));
         let lets = channel.is_some_and(|row| {
-            row.is_open() || (row.channel.enabled && row.channel.state == ChannelState::Error && past(row.probe_at))
+            let is_probed = row.channel.state == ChannelState::Error && past(row.probe_at);
+            row.is_open() || (row.channel.enabled && row.channel.paused_at.is_none() && is_probed)
         });
+        let ends_at = channel.map_or(row.message.deliver_by, |channel| row.ends_at(&channel.channel, now));
         let waits = row.message.status != MessageStatus::Held && past(row.next_attempt_at);
-        row.is_pending() && past(row.lease_until) && (past(row.message.deliver_by) || (waits && lets))
+        row.is_pending() && past(row.lease_until) && (past(ends_at) || (waits && lets))
     }
 
     /// Upserts a wake: one more generation, due now. Whoever holds the claim keeps it and finds the newer wake when

@@ -7,7 +7,7 @@ use overture_domain::entities::{
 };
 use overture_domain::ids::Version;
 use overture_domain::ports::{
-    ApprovedTemplate, Begun, ChannelDetails, ChannelRevision, NewIds, OpenConversation, Position,
+    ApprovedTemplate, Begun, ChannelDetails, ChannelRevision, NewIds, OpenConversation, Position, StartOrder,
 };
 use overture_domain::time::Timestamp;
 use overture_domain::values::{Country, DeliverWithin, Secret, TemplateName};
@@ -190,6 +190,14 @@ pub async fn messages_of_a_paused_channel_wait_and_their_time_stands_still(stage
         assert!(look_again_in > Duration::ZERO, "whoever waits for no time asks without end");
         assert_eq!(stage.message(opening).await.message.status, MessageStatus::Queued);
     }
+    // Nobody forgot them: whoever claims their wakeups and lets them go leaves nothing that is due.
+    for opening in [&before, &meanwhile] {
+        let generation = 1;
+        let (conversation_id, workspace_id) = (opening.conversation_id, opening.workspace_id);
+        let order = StartOrder { conversation_id, workspace_id, generation, tries: 0 };
+        stage.ports.wakeups.settle(&order).await.expect("settle");
+    }
+    assert_eq!(stage.ports.wakeups.wake_forgotten(Duration::ZERO, 10).await.expect("wake_forgotten"), 0);
 }
 
 /// A pause brings nothing back.

@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use overture_domain::entities::AttentionReason;
 use overture_domain::ids::{ChannelId, ConversationId, WorkspaceId};
 use overture_domain::ports::{Claimed, RetentionRepo, StartOrder, StoreError, WakeupQueue};
-use sea_orm::{DatabaseTransaction, DbErr, QueryResult};
+use sea_orm::{DatabaseTransaction, DbErr, QueryResult, Value};
 use std::time::Duration;
 use uuid::Uuid;
 
@@ -31,43 +31,33 @@ impl WakeupQueue for Database {
     }
 
     async fn keep(&self, order: &StartOrder, lease: Duration) -> Result<bool, StoreError> {
-        let order = *order;
         let sql = "UPDATE wakeups SET claimed_until = {now} + ? WHERE conversation_id = ? AND generation = ?";
-        self.writer
-            .write(move |tx| {
-                let values = [signed(lease).into(), order.conversation_id.as_uuid().into(), order.generation.into()];
-                Box::pin(async move { Ok(change(tx, sql, values).await? > 0) })
-            })
-            .await
+        let [conversation, generation] = named(order);
+        Ok(self.writer.change(sql, vec![signed(lease).into(), conversation, generation]).await? > 0)
     }
 
     async fn settle(&self, order: &StartOrder) -> Result<(), StoreError> {
-        let order = *order;
-        self.writer
-            .write(move |tx| {
-                Box::pin(async move {
-                    let values = [order.conversation_id.as_uuid().into(), order.generation.into()];
-                    if change(tx, "DELETE FROM wakeups WHERE conversation_id = ? AND generation = ?", values).await?
-                        == 0
-                    {
-                        release(tx, &order).await?;
-                    }
-                    Ok(())
-                })
-            })
-            .await
+        let sql = "DELETE FROM wakeups WHERE conversation_id = ? AND generation = ?";
+        if self.writer.change(sql, named(order).into()).await? == 0 {
+            self.release(order).await?;
+        }
+        Ok(())
     }
 
     async fn rest(&self, order: &StartOrder, for_: Duration) -> Result<(), StoreError> {
-        self.due_again(*order, for_, 0, false).await
+        self.due_again(order, for_, 0).await.map(|_| ())
     }
 
     async fn retry(&self, order: &StartOrder, after: Duration) -> Result<(), StoreError> {
-        self.due_again(*order, after, order.tries.saturating_add(1), false).await
+        self.due_again(order, after, order.tries.saturating_add(1)).await.map(|_| ())
     }
 
     async fn refuse(&self, order: &StartOrder, after: Duration) -> Result<(), StoreError> {
-        self.due_again(*order, after, order.tries.saturating_add(1), true).await
+        if self.due_again(order, after, order.tries.saturating_add(1)).await? {
+            let values = vec![AttentionReason::EngineRefuses.as_str().into(), order.conversation_id.as_uuid().into()];
+            self.writer.change(ASK_FOR_A_PERSON, values).await?;
+        }
+        Ok(())
     }
 
     async fn wake_forgotten(&self, overdue: Duration, most: u32) -> Result<u32, StoreError> {
@@ -120,42 +110,32 @@ const NEXT: &str =
     "SELECT greatest(due_at, claimed_until) - {now} FROM wakeups ORDER BY greatest(due_at, claimed_until) LIMIT 1";
 
 impl Database {
-    async fn due_again(&self, order: StartOrder, wait: Duration, tries: u32, asks: bool) -> Result<(), StoreError> {
+    async fn due_again(&self, order: &StartOrder, wait: Duration, tries: u32) -> Result<bool, StoreError> {
         let sql = "UPDATE wakeups SET due_at = {now} + ?, claimed_until = 0, tries = ? WHERE conversation_id = ? AND generation = ?";
-        self.writer
-            .write(move |tx| {
-                let values = [
-                    signed(wait).into(),
-                    i64::from(tries).into(),
-                    order.conversation_id.as_uuid().into(),
-                    order.generation.into(),
-                ];
-                Box::pin(async move {
-                    if change(tx, sql, values).await? == 0 {
-                        release(tx, &order).await?;
-                    } else if asks {
-                        ask_for_a_person(tx, &order).await?;
-                    }
-                    Ok(())
-                })
-            })
-            .await
+        let [conversation, generation] = named(order);
+        let values = vec![signed(wait).into(), i64::from(tries).into(), conversation, generation];
+        let waits = self.writer.change(sql, values).await? > 0;
+        if !waits {
+            self.release(order).await?;
+        }
+        Ok(waits)
+    }
+
+    /// A newer wake came: it is nobody's, and due when it says.
+    async fn release(&self, order: &StartOrder) -> Result<(), StoreError> {
+        let sql = "UPDATE wakeups SET claimed_until = 0 WHERE conversation_id = ? AND generation <> ?";
+        self.writer.change(sql, named(order).into()).await.map(|_| ())
     }
 }
 
-/// The conversation asks for a person, unless it does already for a reason of its own.
-async fn ask_for_a_person(tx: &DatabaseTransaction, order: &StartOrder) -> Result<(), DbErr> {
-    let sql = "UPDATE conversations SET attention_reason = ?, attention_since = {now}, attention_message_id = NULL, updated_at = {now}, \
-               version = version + 1 WHERE id = ? AND attention_reason IS NULL";
-    let values = [AttentionReason::EngineRefuses.as_str().into(), order.conversation_id.as_uuid().into()];
-    change(tx, sql, values).await.map(|_| ())
+/// What a statement asks for: the conversation and the wake.
+fn named(order: &StartOrder) -> [Value; 2] {
+    [order.conversation_id.as_uuid().into(), order.generation.into()]
 }
 
-/// A newer wake came: it is nobody's, and due when it says.
-async fn release(tx: &DatabaseTransaction, order: &StartOrder) -> Result<(), DbErr> {
-    let sql = "UPDATE wakeups SET claimed_until = 0 WHERE conversation_id = ? AND generation <> ?";
-    change(tx, sql, [order.conversation_id.as_uuid().into(), order.generation.into()]).await.map(|_| ())
-}
+/// The conversation asks for a person, unless it does already for a reason of its own.
+const ASK_FOR_A_PERSON: &str = "UPDATE conversations SET attention_reason = ?, attention_since = {now}, attention_message_id = NULL, \
+    updated_at = {now}, version = version + 1 WHERE id = ? AND attention_reason IS NULL";
 
 async fn claim(tx: &DatabaseTransaction, limit: u32, lease: Duration) -> Result<Claimed, DbErr> {
     let sql = "WITH due AS MATERIALIZED (SELECT conversation_id FROM wakeups WHERE greatest(due_at, claimed_until) <= {now} \

@@ -29,6 +29,7 @@ pub mod script;
 pub mod system_calls;
 pub mod temporal_server;
 pub mod throwaway;
+pub mod tls_front;
 pub mod twilio;
 pub mod verdict;
 pub mod whatsapp;

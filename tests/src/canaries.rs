@@ -93,6 +93,15 @@ impl Canaries {
     }
 }
 
+/// A body whose every personal field but the address and the subject is a canary.
+#[must_use]
+pub fn in_canaries(mut body: Value) -> Value {
+    body["contactName"] = json!(NAME);
+    body["content"] = json!(CONTENT);
+    body["agent"] = json!({ "id": AGENT_ID, "name": AGENT_NAME });
+    body
+}
+
 /// How a program may write a value.
 fn forms<'a>(value: &str, text: &'a str, lower: &'a str) -> Vec<(&'static str, String, &'a str)> {
     let mut forms = vec![("as it is", value.to_lowercase(), lower)];
@@ -148,10 +157,7 @@ impl<'a> Choir<'a> {
     }
 
     fn mail(&self, who: &str) -> Value {
-        let mut body = self.demo.mail(&self.open, &format!("{EMAIL}.{who}@example.com"), SUBJECT);
-        body["contactName"] = json!(NAME);
-        body["content"] = json!(CONTENT);
-        body["agent"] = json!({ "id": AGENT_ID, "name": AGENT_NAME });
+        let mut body = in_canaries(self.demo.mail(&self.open, &format!("{EMAIL}.{who}@example.com"), SUBJECT));
         body["deliverWithin"] = json!("PT40S");
         body
     }

@@ -267,6 +267,18 @@ impl Server {
         Client::new(&self.url, &demo.api_key)
     }
 
+    /// What its administration address tells at a path.
+    ///
+    /// # Errors
+    /// It does not answer.
+    pub async fn tells(&self, path: &str) -> Result<String> {
+        let admin = self.told["adminUrl"].as_str().context("no adminUrl")?;
+        // Only the first of several clients can.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let http = reqwest::Client::builder().no_proxy().timeout(SOON).build()?;
+        Ok(http.get(format!("{admin}{path}")).send().await?.text().await?)
+    }
+
     /// Asks it to stop and waits until it has.
     ///
     /// # Errors

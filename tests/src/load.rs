@@ -1,6 +1,7 @@
 //! Clients that compose as their contract says: each repeats what may be repeated, unchanged and with its key, until it is
 //! answered.
 
+use crate::canaries::{EMAIL, in_canaries};
 use crate::client::{Answer, Client};
 use crate::conditions::{AFTER_LEASES, eventually, pause};
 use crate::installation::Demo;
@@ -186,7 +187,8 @@ impl Shared {
 
     fn body(&self, subject: &str) -> Value {
         let number = subject.rsplit(' ').next().and_then(|number| number.parse::<u64>().ok()).unwrap_or_default();
-        let mut body = self.demo.mail(&self.channel, &format!("contact{}@example.com", number % CONTACTS), subject);
+        let to = format!("{EMAIL}.contact{}@example.com", number % CONTACTS);
+        let mut body = in_canaries(self.demo.mail(&self.channel, &to, subject));
         for (name, value) in self.more.as_object().into_iter().flatten() {
             body[name] = value.clone();
         }

@@ -1,6 +1,7 @@
 //! An installation on PostgreSQL and Temporal: real servers, the built binary as APIs and as workers, and what must hold of
 //! all of them in the end.
 
+use crate::canaries::Canaries;
 use crate::client::Client;
 use crate::conditions::AFTER_LEASES;
 use crate::installation::{Demo, Installation, Server, announced};
@@ -83,7 +84,8 @@ impl Production {
     /// A server is not to be had, or does not do.
     pub async fn on(database: &str) -> Result<Self> {
         let temporal = TemporalServer::start(&[]).await?;
-        let installation = production(Installation::new()?, database, &temporal.address);
+        let installation =
+            production(Installation::new()?, database, &temporal.address).with("OVERTURE__LOG__LEVEL", "trace");
         installation.ask(&["migrate"])?;
         let demo = installation.init()?;
         let mail_server = MailServer::start().await?;
@@ -161,7 +163,7 @@ impl Production {
     }
 
     /// Waits until everything has ended, and says what must hold of it: every 200 is one conversation, each sent once, but
-    /// for attempts that were open when a process died.
+    /// for attempts that were open when a process died; and nothing personal stands where it must not.
     ///
     /// # Errors
     /// Whatever does not hold, in words.
@@ -172,6 +174,17 @@ impl Production {
         ensure!(messages.values().all(|message| message.sent), "not every message was sent");
         let unclear = unclear_are_those_open_at_death(&self.installation, open_at_death)?;
         let copies = copies_are_equal_and_accounted_for(&self.mail_server.mails()?, &messages, &unclear)?;
+        self.tells_nothing_personal(api).await?;
         Ok(Held { composes: messages.len(), repeated: answered.repeated, unclear: unclear.len(), copies })
+    }
+
+    /// Neither in the log of all processes, which tells everything, nor in the metrics, nor in what Temporal keeps.
+    async fn tells_nothing_personal(&self, api: &Server) -> Result<()> {
+        let canaries = Canaries::of(&self.demo);
+        let log = api.process.log()?;
+        ensure!(log.contains("TRACE"), "the log does not tell everything");
+        canaries.must_not_be_in("the log", log.as_bytes())?;
+        canaries.must_not_be_in("the metrics", api.tells("/metrics").await?.as_bytes())?;
+        canaries.must_not_be_in("Temporal's database", &self.temporal.stored()?)
     }
 }

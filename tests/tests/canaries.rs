@@ -18,11 +18,9 @@ fn tells_everything(installation: Installation) -> Installation {
 
 /// What the administration address tells.
 async fn told_by(server: &Server) -> Result<String> {
-    let admin = server.told["adminUrl"].as_str().context("no adminUrl")?;
-    let http = reqwest::Client::builder().no_proxy().timeout(SOON).build()?;
-    let metrics = http.get(format!("{admin}/metrics")).send().await?.text().await?;
+    let metrics = server.tells("/metrics").await?;
     ensure!(metrics.contains("overture_http_requests_total"), "no metrics: {metrics}");
-    Ok(metrics + &http.get(format!("{admin}/readyz?verbose")).send().await?.text().await?)
+    Ok(metrics + &server.tells("/readyz?verbose").await?)
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -2,7 +2,6 @@
 
 use anyhow::{Context, Result, ensure};
 use overture_tests::conditions::{AFTER_LEASES, SOON, eventually};
-use overture_tests::installation::Server;
 use overture_tests::mail_server::{Act, Stage};
 use overture_tests::postgres::Postgres;
 use overture_tests::production::Production;
@@ -59,12 +58,12 @@ async fn an_api_that_starts_without_temporal_takes_composes_and_tells_what_waits
         let body = production.demo.mail(&production.channel, "waits@example.com", &format!("Waits {n}"));
         client.compose(&body).await?.composed()?;
     }
-    let ready = tell(&api, "/readyz?verbose").await?;
+    let ready = api.tells("/readyz?verbose").await?;
     assert!(ready.contains("Temporal has not answered yet; conversations are kept until it does"), "{ready}");
     assert_eq!(reqwest::get(format!("{}/readyz", api.url())).await?.status(), 200, "it takes composes, so it is ready");
     // A new wakeup is its process's own for a while; then it is due.
     eventually("the oldest wakeup grows old", AFTER_LEASES, async || {
-        let metrics = tell(&api, "/metrics").await?;
+        let metrics = api.tells("/metrics").await?;
         assert_eq!(gauge(&metrics, "overture_wakeups"), Some(3.0), "{metrics}");
         Ok(gauge(&metrics, "overture_oldest_due_wakeup_seconds").filter(|age| *age > 0.0))
     })
@@ -73,9 +72,9 @@ async fn an_api_that_starts_without_temporal_takes_composes_and_tells_what_waits
     production.temporal.up().await?;
     let mut worker = production.worker().await?;
     production.installation.settles(AFTER_LEASES).await?;
-    let ready = tell(&api, "/readyz?verbose").await?;
+    let ready = api.tells("/readyz?verbose").await?;
     assert!(ready.contains("Temporal answers (namespace default)"), "{ready}");
-    let metrics = tell(&api, "/metrics").await?;
+    let metrics = api.tells("/metrics").await?;
     assert_eq!(gauge(&metrics, "overture_wakeups"), Some(0.0), "{metrics}");
     assert_eq!(gauge(&metrics, "overture_oldest_due_wakeup_seconds"), Some(0.0), "{metrics}");
     assert!(worker.stop(SOON).await?.success() && api.stop().await?.success());
@@ -101,18 +100,18 @@ async fn that_temporal_is_back_is_noticed_although_nothing_waits() -> Result<()>
     production.temporal.kill()?;
     compose(&production, "during@example.com").await?;
     eventually("the API finds Temporal gone", SOON, async || {
-        let ready = tell(&api, "/readyz?verbose").await?;
+        let ready = api.tells("/readyz?verbose").await?;
         Ok(ready.contains("Temporal does not answer").then_some(()))
     })
     .await?;
-    let metrics = tell(&api, "/metrics").await?;
+    let metrics = api.tells("/metrics").await?;
     let failed = gauge(&metrics, "overture_engine_starts_failed_total{why=\"unavailable\"}");
     assert!(failed.is_some_and(|failed| failed >= 1.0), "{metrics}");
     let name = database.rsplit('/').next().context("no database")?;
     postgres.connect(name).await?.execute("DELETE FROM wakeups").await?;
     production.temporal.up().await?;
     eventually("the API finds Temporal back", SOON, async || {
-        let ready = tell(&api, "/readyz?verbose").await?;
+        let ready = api.tells("/readyz?verbose").await?;
         Ok(ready.contains("Temporal answers (namespace default)").then_some(()))
     })
     .await?;
@@ -214,11 +213,6 @@ fn doctor(production: &Production, environment: &[(&str, &str)], about: &str) ->
 }
 
 /// What the administration address answers.
-async fn tell(api: &Server, path: &str) -> Result<String> {
-    let admin = api.told["adminUrl"].as_str().context("no adminUrl")?;
-    Ok(reqwest::get(format!("{admin}{path}")).await?.text().await?)
-}
-
 fn gauge(metrics: &str, name: &str) -> Option<f64> {
     metrics.lines().find_map(|line| line.strip_prefix(name)?.trim().parse().ok())
 }

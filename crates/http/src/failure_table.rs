@@ -124,6 +124,7 @@ impl From<Problem> for Failure {
 pub(crate) fn facts(details: Details) -> Value {
     match details {
         Details::TooLong { limit, length, unit } => json!({ "limit": limit, "length": length, "unit": unit }),
+        Details::Fitting { what, values } => json!({ what: values }),
         Details::Contacts(contacts) => {
             let contacts: Vec<_> = contacts
                 .into_iter()

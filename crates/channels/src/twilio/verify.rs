@@ -153,12 +153,12 @@ fn approved(content: &Value) -> Option<ApprovedTemplate> {
     let sid = member("sid")?;
     let types = content.get("types")?.as_object()?;
     let named = approval.get("content_type").and_then(Value::as_str).and_then(|name| types.get(name));
-    let body = named.into_iter().chain(types.values()).find_map(text_of)?;
+    let (kind, body) = named.into_iter().chain(types.values()).find_map(|kind| Some((kind, text_of(kind)?)))?;
     let title = match (member("friendly_name").unwrap_or(sid), member("language")) {
         (name, Some(language)) => format!("{name} ({language})"),
         (name, None) => name.to_owned(),
     };
-    let variables = placeholders(body);
+    let variables = placeholders(&texts(kind).join(" "));
     Some(ApprovedTemplate {
         template: TemplateName::ContentSid(sid.to_owned()),
         title,
@@ -185,6 +185,16 @@ fn whatsapp_approval(requests: &Value) -> Option<&Value> {
 /// The text of a content of one type; that of a card is its title.
 fn text_of(kind: &Value) -> Option<&str> {
     ["body", "title"].into_iter().find_map(|name| kind.get(name)?.as_str().filter(|text| !text.is_empty()))
+}
+
+/// Every text of a content of one type: buttons and addresses of pictures have placeholders too.
+fn texts(kind: &Value) -> Vec<&str> {
+    match kind {
+        Value::String(text) => vec![text.as_str()],
+        Value::Array(several) => several.iter().flat_map(texts).collect(),
+        Value::Object(members) => members.values().flat_map(texts).collect(),
+        _ => Vec::new(),
+    }
 }
 
 /// What stands between double braces, each once: numbers by their value, names as they come.

@@ -4,11 +4,11 @@ use super::command::Fields;
 use super::contact::{ChosenContact, Named, choose};
 use super::wording::{Worded, word};
 use super::{Details, Problem, ProblemCode};
-use crate::entities::{Address, Channel, ChannelKind, ChannelState, Recipient};
+use crate::entities::{Address, Channel, ChannelKind, ChannelState, OutsideWindow, Recipient};
 use crate::ids::ChannelId;
 use crate::notice::Notice;
-use crate::ports::{KnownContacts, KnownPlace};
-use crate::values::{Agent, Content, ContentLimit, DeliverWithin, PhoneNumber, SmsSegments, Subject};
+use crate::ports::{ApprovedTemplate, KnownContacts, KnownPlace};
+use crate::values::{Agent, Content, ContentLimit, DeliverWithin, PhoneNumber, SmsSegments, Subject, TemplateName};
 
 /// Everything the rules look at, read in one round trip.
 pub(super) struct Known {
@@ -16,6 +16,8 @@ pub(super) struct Known {
     pub(super) contacts: KnownContacts,
     /// Whether the contact has written within a day; looked up only where the channel has a window.
     pub(super) window_open: bool,
+    /// Approved templates of the channel, by the name of the one that would leave; looked up only where one would.
+    pub(super) approved: Vec<ApprovedTemplate>,
     /// The most segments that one SMS may take.
     pub(super) sms_segments: usize,
 }
@@ -29,6 +31,22 @@ impl Known {
             Address::Phone(number) => Some((channel.id, number)),
             Address::Email(_) => None,
         }
+    }
+
+    /// The template that would leave, and through which channel; `None` where none would.
+    pub(super) fn leaves_by(&self, fields: &Fields) -> Option<(ChannelId, TemplateName)> {
+        let channel = self.place.channel.as_ref().filter(|channel| channel.kind == ChannelKind::WhatsApp)?;
+        if let Some(template) = fields.template.as_ref().ok()? {
+            return Some((channel.id, template.template.clone()));
+        }
+        if self.window_open || !channel.has_window() {
+            return None;
+        }
+        let template = match channel.outside_window.as_ref()? {
+            OutsideWindow::Carry(carry) => carry.template(),
+            OutsideWindow::Opener(opener) => opener.template(),
+        };
+        Some((channel.id, template.clone()))
     }
 }
 
@@ -68,7 +86,7 @@ pub(super) fn examine(fields: &Fields, known: &Known, strict: bool) -> Result<Pl
     found.note(fields.contact_name.as_ref().map_err(Problem::clone));
     let subject = found.subject(fields, kind);
     let content = found.content(fields, kind, known.sms_segments);
-    let wording = found.wording(fields, channel.as_ref(), content.as_ref(), known.window_open);
+    let wording = found.wording(fields, channel.as_ref(), content.as_ref(), known);
     let deliver_within = found.note(fields.deliver_within.clone());
     let agent = found.note(fields.agent.clone());
     let (
@@ -211,10 +229,10 @@ impl Found {
         fields: &Fields,
         channel: Option<&Channel>,
         content: Option<&Content>,
-        open: bool,
+        known: &Known,
     ) -> Option<Worded> {
         let template = self.note(fields.template.clone())?;
-        self.note(word(channel?, content?, template.as_ref(), open))
+        self.note(word(channel?, content?, template.as_ref(), known.window_open, &known.approved))
     }
 
     fn content(&mut self, fields: &Fields, kind: Option<ChannelKind>, sms_segments: usize) -> Option<Content> {

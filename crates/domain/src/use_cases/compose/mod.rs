@@ -1,5 +1,6 @@
 //! Opens a conversation that one of our agents begins.
 
+mod approved;
 mod command;
 mod contact;
 mod examine;

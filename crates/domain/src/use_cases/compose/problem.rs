@@ -81,6 +81,13 @@ pub enum Details {
         /// Of these.
         unit: &'static str,
     },
+    /// What would fit: `templates`, `languages` or `variables`.
+    Fitting {
+        /// Which of these.
+        what: &'static str,
+        /// Them.
+        values: Vec<String>,
+    },
     /// The contacts that the addresses name.
     Contacts(Vec<(ContactId, AddressKind)>),
 }

@@ -2,6 +2,7 @@
 //! that is asked for it panics.
 
 mod access;
+mod approved;
 mod contact_name;
 mod contacts;
 mod opening;

@@ -22,6 +22,7 @@ mod messages;
 mod migrations;
 mod observatory;
 mod open;
+mod openers;
 #[cfg(test)]
 mod reading_cost;
 mod receipts;

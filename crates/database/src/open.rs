@@ -4,6 +4,7 @@
 //! its keys and addresses first and locks the contacts it uses.
 
 use crate::dialect::claim_names;
+use crate::openers::opener_name;
 use crate::rows::{millis, uuid_at};
 use crate::sql::{Rows, Script, all};
 use crate::templates::stored_wording;
@@ -156,7 +157,7 @@ impl Taken {
             }
             if opening.held.is_some() {
                 let (channel, number) = asked(opening);
-                names.push(format!("opener of {channel} to {number}"));
+                names.push(opener_name(channel, &number));
                 openers.push([channel.into(), number.into()]);
             }
         }

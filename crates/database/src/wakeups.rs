@@ -115,6 +115,16 @@ pub(crate) async fn wake_waiting(
     change(tx, &sql, [channel.as_uuid().into(), but.into()]).await.map(|_| ())
 }
 
+/// Whatever waits for a contact to write is due, in whichever conversation of the channel it stands.
+pub(crate) async fn wake_contact(tx: &DatabaseTransaction, channel: Uuid, canonical: &str) -> Result<(), DbErr> {
+    let sql = "INSERT INTO wakeups (conversation_id, workspace_id, generation, due_at, claimed_until, tries) \
+               SELECT DISTINCT v.id, v.workspace_id, {now}, {now}, 0, 0 FROM conversations v CROSS JOIN messages m ON m.conversation_id = v.id \
+               WHERE v.channel_id = ? AND v.recipient_canonical = ? AND v.recipient_kind = 'phone' AND m.status IN ('queued', 'held') \
+               ON CONFLICT (conversation_id) DO UPDATE SET generation = greatest(wakeups.generation + 1, excluded.generation), \
+               due_at = least(wakeups.due_at, excluded.due_at)";
+    change(tx, sql, [channel.into(), canonical.into()]).await.map(|_| ())
+}
+
 /// In how many milliseconds the next wakeup may be claimed.
 const NEXT: &str =
     "SELECT greatest(due_at, claimed_until) - {now} FROM wakeups ORDER BY greatest(due_at, claimed_until) LIMIT 1";

@@ -130,10 +130,10 @@ impl Tables {
     /// What asks the contact to write, unless somebody has.
     fn ask_to_write(&mut self, opening: &OpenConversation, held: &Held, deliver_by: Timestamp, now: Timestamp) {
         let whom = (opening.channel_id, opening.recipient.address.canonical().to_owned());
-        if self.openers.get(&whom).is_some_and(|until| *until > now) {
+        if self.openers.get(&whom).is_some_and(|(_, until)| *until > now) {
             return;
         }
-        self.openers.insert(whom, now.plus(held.for_));
+        self.openers.insert(whom, (held.opener_id, now.plus(held.for_)));
         let text = held.opener.text.as_deref().and_then(|text| Content::parse(text).ok().flatten());
         let message = new_message(opening, MessageStatus::Queued, deliver_by);
         let message =

@@ -32,8 +32,8 @@ pub(super) struct Tables {
     pub(super) receipts: Vec<ReceiptRow>,
     /// When a contact wrote last, by channel and canonical number.
     pub(super) windows: HashMap<(ChannelId, String), Timestamp>,
-    /// Until when somebody has been asked to write, by channel and canonical number.
-    pub(super) openers: HashMap<(ChannelId, String), Timestamp>,
+    /// What asks somebody to write and until when, by channel and canonical number.
+    pub(super) openers: HashMap<(ChannelId, String), (MessageId, Timestamp)>,
     /// What providers call recipients, by channel.
     pub(super) aliases: HashMap<(ChannelId, String), String>,
 }

@@ -12,6 +12,7 @@ pub mod contacts;
 pub mod faults;
 pub mod inbound;
 pub mod managing;
+pub mod openers;
 pub mod opening;
 pub mod racing;
 pub mod reading;
@@ -255,6 +256,11 @@ macro_rules! store_contract {
                     what_was_held_leaves_when_the_contact_writes_and_its_time_begins_then
                     a_wish_to_stop_cancels_what_was_held
                     what_is_held_too_long_is_over;
+                openers:
+                    what_waits_for_an_answer_is_in_vain_once_what_was_to_ask_has_failed
+                    a_receipt_may_say_that_what_was_to_ask_has_failed
+                    nobody_waits_in_vain_while_what_was_to_ask_may_have_arrived
+                    who_joins_what_is_asked_while_it_fails_asks_anew_or_waits_in_vain;
                 managing:
                     a_channel_is_shown_with_its_settings_and_the_names_of_its_secrets
                     channels_are_read_page_by_page

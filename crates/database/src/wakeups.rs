@@ -5,7 +5,7 @@ use crate::begin_attempt::STOOD_STILL;
 use crate::rows::uuid_at;
 use crate::sql::{all, change, one};
 use async_trait::async_trait;
-use overture_domain::entities::AttentionReason;
+use overture_domain::entities::{AttentionReason, Quota};
 use overture_domain::ids::{ChannelId, ConversationId, WorkspaceId};
 use overture_domain::ports::{Claimed, RetentionRepo, StartOrder, StoreError, WakeupQueue};
 use sea_orm::{DatabaseTransaction, DbErr, QueryResult};
@@ -220,6 +220,18 @@ impl RetentionRepo for Database {
         self.writer
             .write(move |tx| {
                 let values = [signed(older_than).into(), i64::from(batch).into()];
+                Box::pin(async move { Ok(u32::try_from(change(tx, sql, values).await?).unwrap_or(u32::MAX)) })
+            })
+            .await
+    }
+
+    async fn sweep_quota_uses(&self, batch: u32) -> Result<u32, StoreError> {
+        let sql = "DELETE FROM quota_uses WHERE (channel_id, canonical, period_start) IN \
+                   (SELECT channel_id, canonical, period_start FROM quota_uses WHERE period_start <= {now} - ? \
+                   ORDER BY period_start LIMIT ?)";
+        self.writer
+            .write(move |tx| {
+                let values = [signed(Quota::PerDay.period()).into(), i64::from(batch).into()];
                 Box::pin(async move { Ok(u32::try_from(change(tx, sql, values).await?).unwrap_or(u32::MAX)) })
             })
             .await

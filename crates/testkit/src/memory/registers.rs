@@ -4,7 +4,7 @@ use super::MemoryStore;
 use super::tables::{ChannelRow, MessageRow};
 use async_trait::async_trait;
 use overture_domain::entities::{
-    ApiKey, Channel, ChannelConnection, ChannelSettings, ChannelState, KeyDigest, MessageStatus,
+    ApiKey, Channel, ChannelConnection, ChannelSettings, ChannelState, KeyDigest, MessageStatus, Quota,
 };
 use overture_domain::ids::{ApiKeyId, ChannelId, TenantId, WorkspaceId};
 use overture_domain::ports::{
@@ -195,6 +195,17 @@ impl RetentionRepo for MemoryStore {
                 !past
             });
             swept
+        })
+    }
+
+    async fn sweep_quota_uses(&self, batch: u32) -> Result<u32, StoreError> {
+        self.transact(|tables, now| {
+            let over = |start: &Timestamp| start.plus(Quota::PerDay.period()) <= now;
+            let past: Vec<_> = tables.quota_uses.keys().filter(|(_, _, start)| over(start)).cloned().collect();
+            for key in past.iter().take(batch as usize) {
+                tables.quota_uses.remove(key);
+            }
+            u32::try_from(past.len()).unwrap_or(batch).min(batch)
         })
     }
 }

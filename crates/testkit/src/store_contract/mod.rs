@@ -14,6 +14,7 @@ pub mod inbound;
 pub mod managing;
 pub mod openers;
 pub mod opening;
+pub mod quotas;
 pub mod racing;
 pub mod reading;
 pub mod receipts;
@@ -29,7 +30,7 @@ pub use stage::{Place, Stage};
 use async_trait::async_trait;
 use overture_domain::ports::{
     ApiKeyRepo, ChannelRegistry, ChannelRepo, ContactRepo, ConversationRepo, DeliveryRepo, InboundRepo, Observatory,
-    ReceiptRepo, RetentionRepo, TenantRepo, WakeupQueue,
+    QuotaRepo, ReceiptRepo, RetentionRepo, TenantRepo, WakeupQueue,
 };
 use std::sync::Arc;
 use std::time::Duration;
@@ -45,6 +46,7 @@ pub struct StorePorts {
     pub deliveries: Arc<dyn DeliveryRepo>,
     pub receipts: Arc<dyn ReceiptRepo>,
     pub inbound: Arc<dyn InboundRepo>,
+    pub quotas: Arc<dyn QuotaRepo>,
     pub keys: Arc<dyn ApiKeyRepo>,
     pub tenants: Arc<dyn TenantRepo>,
     pub wakeups: Arc<dyn WakeupQueue>,
@@ -57,7 +59,7 @@ impl StorePorts {
     pub fn of<S>(store: &S) -> Self
     where
         S: ContactRepo + ChannelRepo + ConversationRepo + DeliveryRepo + ReceiptRepo + InboundRepo + ApiKeyRepo,
-        S: ChannelRegistry + TenantRepo + WakeupQueue + RetentionRepo + Observatory + Clone + 'static,
+        S: ChannelRegistry + QuotaRepo + TenantRepo + WakeupQueue + RetentionRepo + Observatory + Clone + 'static,
     {
         let store = Arc::new(store.clone());
         Self {
@@ -68,6 +70,7 @@ impl StorePorts {
             deliveries: store.clone(),
             receipts: store.clone(),
             inbound: store.clone(),
+            quotas: store.clone(),
             keys: store.clone(),
             tenants: store.clone(),
             wakeups: store.clone(),
@@ -157,6 +160,14 @@ macro_rules! store_contract {
                     crossed_pairs_of_addresses_never_make_twins
                     the_same_opening_many_times_at_once_is_one
                     many_conversations_live_at_once_and_all_end;
+                quotas:
+                    no_more_are_opened_than_the_day_of_a_channel_allows
+                    no_more_are_opened_to_one_contact_than_an_hour_allows
+                    of_many_at_once_exactly_as_many_are_opened_as_there_is_room_for
+                    what_is_refused_or_repeated_counts_nothing
+                    a_member_without_room_spoils_no_other
+                    looking_at_a_quota_counts_nothing
+                    a_count_is_kept_while_its_period_lasts;
                 tenancy:
                     a_conversation_of_another_tenant_does_not_exist
                     a_message_of_another_tenant_does_not_exist

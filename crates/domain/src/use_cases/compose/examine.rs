@@ -8,7 +8,9 @@ use crate::entities::{Address, Channel, ChannelKind, ChannelState, OutsideWindow
 use crate::ids::ChannelId;
 use crate::notice::Notice;
 use crate::ports::{ApprovedTemplate, KnownContacts, KnownPlace};
-use crate::values::{Agent, Content, ContentLimit, DeliverWithin, PhoneNumber, SmsSegments, Subject, TemplateName};
+use crate::values::{
+    Agent, Content, ContentLimit, Country, DeliverWithin, PhoneNumber, SmsSegments, Subject, TemplateName,
+};
 
 /// Everything the rules look at, read in one round trip.
 pub(super) struct Known {
@@ -83,6 +85,9 @@ pub(super) fn examine(fields: &Fields, known: &Known, strict: bool) -> Result<Pl
         Some(kind) if contact_known => found.note(choose(&named(fields, known, kind), &known.contacts, name, strict)),
         _ => None,
     };
+    if let (Some(channel), Some(choice)) = (&channel, &choice) {
+        found.note(country(fields, channel, &choice.recipient));
+    }
     found.note(fields.contact_name.as_ref().map_err(Problem::clone));
     let subject = found.subject(fields, kind);
     let content = found.content(fields, kind, known.sms_segments);
@@ -113,6 +118,34 @@ pub(super) fn examine(fields: &Fields, known: &Known, strict: bool) -> Result<Pl
         deliver_within,
         agent,
         notices,
+    })
+}
+
+/// A number must lie in a country that the channel writes to; one whose country cannot be told may lie anywhere.
+fn country(fields: &Fields, channel: &Channel, recipient: &Recipient) -> Result<(), Problem> {
+    let (Some(allowed), Address::Phone(number)) = (&channel.limits.allowed_countries, &recipient.address) else {
+        return Ok(());
+    };
+    let country = number.country();
+    if country.is_some_and(|country| allowed.contains(&country)) {
+        return Ok(());
+    }
+    let codes: Vec<_> = allowed.iter().map(Country::as_str).collect();
+    let lies = country.map_or_else(
+        || "is a number of no country that can be told".to_owned(),
+        |country| format!("is a number of {country}"),
+    );
+    let field = if matches!(fields.contact_id, Ok(Some(_))) { "contactId" } else { "contactPhone" };
+    Err(Problem {
+        details: Some(Details::Country { country, allowed: allowed.clone() }),
+        ..Problem::new(
+            ProblemCode::CountryNotAllowed,
+            field,
+            format!(
+                "{field} {lies}, and this channel writes only to {} (allowedCountries). Use another channel, or have the country added.",
+                codes.join(", ")
+            ),
+        )
     })
 }
 

@@ -7,6 +7,7 @@ mod contact_name;
 mod contacts;
 mod opening;
 mod order;
+mod quotas;
 mod races;
 mod repeating;
 mod rules;

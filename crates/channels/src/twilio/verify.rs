@@ -11,7 +11,7 @@ use crate::provider_http::{Answered, ProviderHttp, Unanswered};
 use crate::settings::{ApiKey, Sender, TwilioSettings};
 use overture_domain::entities::ChannelKind;
 use overture_domain::ports::{ApprovedTemplate, Verified, VerifyError};
-use overture_domain::values::{Secret, TemplateName};
+use overture_domain::values::{Secret, TemplateName, placeholders};
 use serde_json::Value;
 use url::Url;
 
@@ -195,26 +195,6 @@ fn texts(kind: &Value) -> Vec<&str> {
         Value::Object(members) => members.values().flat_map(texts).collect(),
         _ => Vec::new(),
     }
-}
-
-/// What stands between double braces, each once: numbers by their value, names as they come.
-fn placeholders(body: &str) -> Vec<String> {
-    let mut found: Vec<String> = Vec::new();
-    let mut closed: Vec<_> = body.split("}}").collect();
-    closed.pop();
-    for (_, name) in closed.into_iter().filter_map(|before| before.rsplit_once("{{")) {
-        let name = name.trim();
-        let fits = !name.is_empty() && name.chars().all(|c| c.is_alphanumeric() || matches!(c, '_' | '-' | '.'));
-        if fits && !found.iter().any(|known| known == name) {
-            found.push(name.to_owned());
-        }
-    }
-    let numbers: Option<Vec<u32>> = found.iter().map(|name| name.parse().ok()).collect();
-    if let Some(mut numbers) = numbers {
-        numbers.sort_unstable();
-        return numbers.into_iter().map(|number| number.to_string()).collect();
-    }
-    found
 }
 
 #[cfg(test)]

@@ -260,18 +260,3 @@ async fn pages_without_end_come_to_one() {
     assert_eq!(verify_at(&server, &whatsapp()).await, Err(VerifyError::UnexpectedAnswer));
     assert_eq!(server.asked().len(), 1 + MOST_PAGES);
 }
-
-#[test]
-fn placeholders_are_found_once_and_in_order() {
-    for (body, expected) in [
-        ("", vec![]),
-        ("{{1}}", vec!["1"]),
-        ("{{10}} {{2}} {{2}} {{1}}", vec!["1", "2", "10"]),
-        ("{{b}} {{a}} {{1}}", vec!["b", "a", "1"]),
-        ("{{}} {{ }} {{a b}} {{a}", vec![]),
-        ("{{{1}}}", vec!["1"]),
-        ("Grüße {{größe}} 👍{{2", vec!["größe"]),
-    ] {
-        assert_eq!(placeholders(body), expected, "{body}");
-    }
-}

@@ -105,6 +105,24 @@ impl Client {
         self.send(request).await
     }
 
+    /// Asks what a compose would do.
+    ///
+    /// # Errors
+    /// No answer.
+    pub async fn preview(&self, body: &Value) -> Result<Answer> {
+        self.send(self.http.post(format!("{}/api/conversations/compose/preview", self.url)).json(body)).await
+    }
+
+    /// Changes a channel, and says how it is then.
+    ///
+    /// # Errors
+    /// It is refused.
+    pub async fn change_channel(&self, channel: &str, changes: &Value) -> Result<Value> {
+        let answer = self.send(self.http.patch(format!("{}/api/channels/{channel}", self.url)).json(changes)).await?;
+        ensure!(answer.status == 200, "{} {}", answer.status, answer.body);
+        Ok(answer.body)
+    }
+
     /// Reads.
     ///
     /// # Errors

@@ -200,6 +200,17 @@ impl Installation {
         }
     }
 
+    /// Changes rows of the database, also while servers use it: how a test lets a day pass. Comes back with how many.
+    ///
+    /// # Errors
+    /// The statement does not do.
+    pub fn change(&self, sql: &str) -> Result<u64> {
+        match self.environment.iter().find(|(name, _)| name == "OVERTURE__DATABASE__URL") {
+            Some((_, url)) => python::change(url, sql),
+            None => python::change(self.database(), sql),
+        }
+    }
+
     /// The first column of the first row, as a number.
     ///
     /// # Errors

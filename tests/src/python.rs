@@ -38,6 +38,15 @@ pub fn rows(place: impl AsRef<OsStr>, sql: &str) -> Result<Vec<Value>> {
     Ok(serde_json::from_slice(&output)?)
 }
 
+/// Changes rows of a database, also while a process uses it; comes back with how many.
+///
+/// # Errors
+/// The database or the statement does not do.
+pub fn change(place: impl AsRef<OsStr>, sql: &str) -> Result<u64> {
+    let output = run(Command::new(python()?).arg(script("change.py")).arg(place).arg(sql))?;
+    Ok(serde_json::from_slice(&output)?)
+}
+
 /// A library that, preloaded, shows a process another time of day than the system's.
 ///
 /// # Errors

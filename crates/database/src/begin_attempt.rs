@@ -2,6 +2,7 @@
 //! database's clock.
 
 use crate::messages::{count, read_recipient};
+use crate::openers::IN_VAIN;
 use crate::rows::Row;
 use crate::sql::{change, one};
 use crate::templates::read_wording;
@@ -29,7 +30,7 @@ pub(crate) const STOOD_STILL: &str = "CASE WHEN ch.paused_at IS NULL THEN 0 ELSE
     greatest(0, {now} - greatest(ch.paused_at, CASE m.attempts WHEN 0 THEN m.next_attempt_at ELSE 0 END)) END";
 
 /// The message, its channel and its recipient, as the database sees them now.
-const LOOK: &str = "SELECT m.id AS id, m.conversation_id, m.status AS status, m.attempts, m.lease_until, m.next_attempt_at, m.deliver_by + {stood still} AS deliver_by, m.content, \
+const LOOK: &str = "SELECT m.id AS id, m.conversation_id, m.status AS status, m.attempts, m.lease_until, m.next_attempt_at, m.deliver_by + {stood still} AS deliver_by, {in vain} AS in_vain, m.content, \
     m.template, m.provider_message_id, m.created_at, v.channel_id, v.subject, v.recipient_kind, v.recipient_canonical, v.recipient_display, \
     v.recipient_name, ch.kind, ch.transport, ch.outside_window, ch.state, ch.enabled, ch.paused_at, ch.probe_at, {now} AS now, \
     CASE ch.kind WHEN 'whatsapp' THEN \
@@ -62,7 +63,10 @@ pub(crate) async fn begin(
     message: MessageId,
     lease: Duration,
 ) -> Result<Result<Begun, StoreError>, DbErr> {
-    let Some(row) = one(tx, &LOOK.replace("{stood still}", STOOD_STILL), [message.as_uuid().into()]).await? else {
+    let Some(row) =
+        one(tx, &LOOK.replace("{stood still}", STOOD_STILL).replace("{in vain}", IN_VAIN), [message.as_uuid().into()])
+            .await?
+    else {
         return Ok(Ok(Begun::Settled));
     };
     let row = Row::of("messages", &row);
@@ -115,6 +119,7 @@ struct Seen {
     lease_until: Option<Timestamp>,
     next_attempt_at: Timestamp,
     deliver_by: Timestamp,
+    in_vain: bool,
     state: ChannelState,
     enabled: bool,
     paused: bool,
@@ -137,6 +142,7 @@ impl Seen {
             lease_until: row.time_opt("lease_until")?,
             next_attempt_at: row.time("next_attempt_at")?,
             deliver_by: row.time("deliver_by")?,
+            in_vain: row.get("in_vain")?,
             state: row.parsed("state", ChannelState::parse)?,
             enabled: row.get("enabled")?,
             paused: row.get::<Option<i64>>("paused_at")?.is_some(),
@@ -156,6 +162,9 @@ impl Seen {
                 Some(until) if until > self.now => wait(Begun::InFlight { for_another: until.since(self.now) }),
                 _ => wait(Begun::LeaseRanOut { number: self.attempts }),
             };
+        }
+        if self.in_vain {
+            return wait(Begun::OpenerFailed);
         }
         if self.deliver_by <= self.now {
             return wait(Begun::Expired);

@@ -8,7 +8,7 @@ use crate::error::store_error;
 use crate::rows::Row;
 use crate::save_change::let_go;
 use crate::sql::{all, change, one};
-use crate::templates::stored_outside;
+use crate::templates::{TEMPLATE_COLUMNS, read_template, stored_outside};
 use crate::wakeups::signed;
 use async_trait::async_trait;
 use overture_domain::ids::{ChannelId, TenantId, Version, WorkspaceId};
@@ -179,11 +179,12 @@ impl ChannelRegistry for Database {
     }
 
     async fn templates(&self, tenant: TenantId, channel: ChannelId) -> Result<Vec<ApprovedTemplate>, StoreError> {
-        let sql = "SELECT t.channel_id AS id, t.name, t.language, t.content_sid, t.title, t.body, t.variables FROM channels c \
-                   JOIN channel_templates t ON t.channel_id = c.id WHERE c.id = ? AND c.tenant_id = ? \
-                   ORDER BY t.title, t.name, t.language, t.content_sid";
+        let sql = format!(
+            "SELECT {TEMPLATE_COLUMNS} FROM channels c JOIN channel_templates t ON t.channel_id = c.id \
+             WHERE c.id = ? AND c.tenant_id = ? ORDER BY t.title, t.name, t.language, t.content_sid"
+        );
         let values = [channel.as_uuid().into(), tenant.as_uuid().into()];
-        let rows = all(&self.readers, sql, values).await.map_err(|error| store_error(&error))?;
+        let rows = all(&self.readers, &sql, values).await.map_err(|error| store_error(&error))?;
         rows.iter().map(read_template).collect()
     }
 }
@@ -237,22 +238,6 @@ async fn replace_templates(
         change(tx, sql, values).await?;
     }
     Ok(())
-}
-
-fn read_template(row: &QueryResult) -> Result<ApprovedTemplate, StoreError> {
-    let row = Row::of("channel_templates", row);
-    let named = (row.get::<Option<String>>("name")?, row.get::<Option<String>>("language")?);
-    let template = match (named, row.get::<Option<String>>("content_sid")?) {
-        ((Some(name), Some(language)), None) => TemplateName::Named { name, language },
-        ((None, None), Some(sid)) => TemplateName::ContentSid(sid),
-        _ => return Err(row.corrupt("name")),
-    };
-    Ok(ApprovedTemplate {
-        template,
-        title: row.get("title")?,
-        body: row.get("body")?,
-        variables: row.parsed("variables", |text| serde_json::from_str(text).ok())?,
-    })
 }
 
 /// Channels with the names of their secrets: a row for each secret, and one for a channel that has none.

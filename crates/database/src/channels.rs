@@ -6,7 +6,7 @@ use crate::error::store_error;
 use crate::gathering::Answers;
 use crate::rows::{Row, by_number, millis};
 use crate::sql::{Rows, all, change};
-use crate::templates::{read_outside, stored_outside};
+use crate::templates::{read_outside, stored_outside, templates_named};
 use crate::wakeups::wake_waiting;
 use async_trait::async_trait;
 use overture_domain::entities::{
@@ -14,8 +14,8 @@ use overture_domain::entities::{
     Transport,
 };
 use overture_domain::ids::{ChannelId, TenantId, Version, WorkspaceId};
-use overture_domain::ports::{ChannelRepo, KnownPlace, StoreError};
-use overture_domain::values::Country;
+use overture_domain::ports::{ApprovedTemplate, ChannelRepo, KnownPlace, StoreError};
+use overture_domain::values::{Country, TemplateName};
 use sea_orm::{DatabaseConnection, QueryResult};
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -56,6 +56,14 @@ impl ChannelRepo for Database {
                 secrets,
             },
         }))
+    }
+
+    async fn approved_templates(
+        &self,
+        channel: ChannelId,
+        name: &TemplateName,
+    ) -> Result<Vec<ApprovedTemplate>, StoreError> {
+        templates_named(&self.readers, channel, name).await
     }
 
     async fn add(&self, channel: &Channel, settings: &ChannelSettings) -> Result<(), StoreError> {

@@ -5,6 +5,7 @@ use crate::begin_attempt::STOOD_STILL;
 use crate::conversations::read_attention;
 use crate::error::store_error;
 use crate::messages::count;
+use crate::openers::IN_VAIN;
 use crate::receipts::waiting;
 use crate::rows::Row;
 use crate::sql::all;
@@ -24,7 +25,7 @@ impl DeliveryRepo for Database {
         let sql = format!(
             "SELECT v.id AS id, v.version, v.channel_id, v.status, v.attention_reason, v.attention_since, v.attention_message_id, \
                    ch.kind, ch.on_unclear, {{now}} AS now, m.id AS message_id, m.status AS message_status, m.attempts, m.unclear, \
-                   m.next_attempt_at, m.deliver_by + {STOOD_STILL} AS deliver_by \
+                   m.next_attempt_at, m.deliver_by + {STOOD_STILL} AS deliver_by, {IN_VAIN} AS in_vain \
                    FROM conversations v JOIN channels ch ON ch.id = v.channel_id LEFT JOIN messages m ON m.conversation_id = v.id \
                    AND m.direction = 'outbound' AND m.status IN ('queued', 'held', 'sending') WHERE v.id = ? ORDER BY m.created_at, m.id"
         );
@@ -80,5 +81,6 @@ fn pending(row: &QueryResult) -> Result<Option<PendingMessage>, StoreError> {
         unclear: count(&row, "unclear")?,
         next_attempt_at: row.time("next_attempt_at")?,
         deliver_by: row.time("deliver_by")?,
+        in_vain: row.get("in_vain")?,
     }))
 }

@@ -7,7 +7,7 @@ use crate::error::store_error;
 use crate::open::{address_name, write_contacts};
 use crate::rows::{Row, millis};
 use crate::sql::{Script, change, one};
-use crate::wakeups::signed;
+use crate::wakeups::{signed, wake_contact};
 use async_trait::async_trait;
 use overture_domain::entities::{AddressKind, ConversationStatus, Direction, MessageStatus};
 use overture_domain::ids::{ChannelId, ConversationId, TenantId, Version, WorkspaceId};
@@ -108,7 +108,7 @@ async fn keep(tx: &DatabaseTransaction, message: &PlacedMessage) -> Result<Optio
     };
     write_message(tx, message, conversation).await?;
     open_window(tx, message).await?;
-    wake_waiting(tx, message).await?;
+    wake_contact(tx, channel, message.from.as_str()).await?;
     end_holding(tx, message).await?;
     Ok(Some(Kept::New))
 }
@@ -246,14 +246,4 @@ async fn open_window(tx: &DatabaseTransaction, message: &PlacedMessage) -> Resul
     let sql = "INSERT INTO windows (channel_id, canonical, opened_at) VALUES (?, ?, least({now}, ?)) \
                ON CONFLICT (channel_id, canonical) DO UPDATE SET opened_at = greatest(windows.opened_at, excluded.opened_at)";
     change(tx, sql, values).await.map(|_| ())
-}
-
-/// Whatever waits for this contact to write is due, in whichever conversation of the channel it stands.
-async fn wake_waiting(tx: &DatabaseTransaction, message: &PlacedMessage) -> Result<(), DbErr> {
-    let sql = "INSERT INTO wakeups (conversation_id, workspace_id, generation, due_at, claimed_until, tries) \
-               SELECT DISTINCT v.id, v.workspace_id, {now}, {now}, 0, 0 FROM conversations v CROSS JOIN messages m ON m.conversation_id = v.id \
-               WHERE v.channel_id = ? AND v.recipient_canonical = ? AND v.recipient_kind = 'phone' AND m.status IN ('queued', 'held') \
-               ON CONFLICT (conversation_id) DO UPDATE SET generation = greatest(wakeups.generation + 1, excluded.generation), \
-               due_at = least(wakeups.due_at, excluded.due_at)";
-    change(tx, sql, [message.channel_id.as_uuid().into(), message.from.as_str().into()]).await.map(|_| ())
 }

@@ -23,6 +23,8 @@ mod messages;
 mod migrations;
 mod observatory;
 mod open;
+mod openers;
+mod quotas;
 #[cfg(test)]
 mod reading_cost;
 mod receipts;

@@ -4,6 +4,8 @@
 //! its keys and addresses first and locks the contacts it uses.
 
 use crate::dialect::claim_names;
+use crate::openers::opener_name;
+use crate::quotas::{USED, USED_COLUMNS, Uses, quota_name};
 use crate::rows::{millis, uuid_at};
 use crate::sql::{Rows, Script, all};
 use crate::templates::stored_wording;
@@ -77,7 +79,7 @@ pub(crate) async fn write(tx: &DatabaseTransaction, members: &mut [OpenMember]) 
     if members.is_empty() {
         return Ok(());
     }
-    judge(tx, members).await?;
+    let uses = judge(tx, members).await?;
     let winners: Vec<&OpenConversation> = members
         .iter()
         .filter(|member| matches!(member.verdict, Verdict::Written))
@@ -94,11 +96,13 @@ pub(crate) async fn write(tx: &DatabaseTransaction, members: &mut [OpenMember]) 
     write_openers(&mut script, asking.map(|member| &member.opening));
     write_wakeups(&mut script, &winners);
     write_idempotency_records(&mut script, &winners);
+    uses.write(&mut script);
     script.change(tx).await
 }
 
-/// Decides who can be written: in order, so that of two members of one batch the first wins.
-async fn judge(tx: &DatabaseTransaction, members: &mut [OpenMember]) -> Result<(), DbErr> {
+/// Decides who can be written: in order, so that of two members of one batch the first wins. Comes back with what they use of
+/// quotas.
+async fn judge(tx: &DatabaseTransaction, members: &mut [OpenMember]) -> Result<Uses, DbErr> {
     let mut taken = Taken::load(tx, members).await?;
     let mut written = std::mem::take(&mut taken.written);
     for member in members {
@@ -117,7 +121,7 @@ async fn judge(tx: &DatabaseTransaction, members: &mut [OpenMember]) -> Result<(
             }
         };
     }
-    Ok(())
+    Ok(taken.uses)
 }
 
 async fn exists(db: &impl ConnectionTrait, conversation: Uuid) -> Result<bool, DbErr> {
@@ -134,12 +138,13 @@ struct Taken {
     versions: HashMap<Uuid, Version>,
     /// Whom somebody has asked to write, by channel and number.
     openers: HashSet<(Uuid, String)>,
+    uses: Uses,
 }
 
 impl Taken {
     async fn load(tx: &DatabaseTransaction, members: &[OpenMember]) -> Result<Self, DbErr> {
         let (mut keys, mut addresses, mut contacts) = (Rows::new(2), Rows::new(3), Rows::new(2));
-        let mut openers = Rows::new(2);
+        let (mut openers, mut uses) = (Rows::new(2), Rows::new(USED_COLUMNS));
         let mut names = Vec::new();
         for OpenMember { opening, .. } in members {
             let tenant = opening.tenant_id.as_uuid();
@@ -156,8 +161,12 @@ impl Taken {
             }
             if opening.held.is_some() {
                 let (channel, number) = asked(opening);
-                names.push(format!("opener of {channel} to {number}"));
+                names.push(opener_name(channel, &number));
                 openers.push([channel.into(), number.into()]);
+            }
+            if !opening.quotas.is_empty() {
+                names.push(quota_name(opening.channel_id));
+                Uses::ask(&mut uses, opening.channel_id, &opening.recipient.address, &opening.quotas);
             }
         }
         claim_names(tx, names).await?;
@@ -187,6 +196,7 @@ impl Taken {
             "SELECT 'opener', o.channel_id, o.canonical FROM r CROSS JOIN openers o ON o.channel_id = r.c1 AND o.canonical = r.c2 \
              WHERE o.until > {now}",
         );
+        script.push_rows(uses, USED);
         let mut taken = Self::default();
         for row in script.read(tx).await? {
             taken.note(&row)?;
@@ -208,6 +218,7 @@ impl Taken {
             "opener" => {
                 self.openers.insert((uuid_at(row, 1)?, row.try_get_by_index(2)?));
             }
+            "quota" => self.uses.note(row)?,
             _ => {
                 self.versions.insert(uuid_at(row, 1)?, Version(row.try_get_by_index(2)?));
             }
@@ -232,16 +243,21 @@ impl Taken {
         if addresses.iter().any(|address| self.addresses.contains(address)) {
             return Err(OpenError::ContactMoved);
         }
-        if let ContactChoice::Use { id, expect, add, fill_name } = &opening.contact {
-            match self.versions.get_mut(&id.as_uuid()) {
-                Some(version) if version == expect => {
-                    if !add.is_empty() || fill_name.is_some() {
-                        *version = version.next();
-                    }
-                }
-                _ => return Err(OpenError::ContactMoved),
-            }
+        if let ContactChoice::Use { id, expect, .. } = &opening.contact
+            && self.versions.get(&id.as_uuid()) != Some(expect)
+        {
+            return Err(OpenError::ContactMoved);
         }
+        self.uses
+            .check(opening.channel_id, &opening.recipient.address, &opening.quotas)
+            .map_err(OpenError::QuotaExceeded)?;
+        // From here on it has everything it needs.
+        if let ContactChoice::Use { id, expect, add, fill_name } = &opening.contact
+            && (!add.is_empty() || fill_name.is_some())
+        {
+            self.versions.insert(id.as_uuid(), expect.next());
+        }
+        self.uses.count(opening);
         self.addresses.extend(addresses);
         self.keys.extend(key);
         Ok(())

@@ -169,6 +169,7 @@ impl Place {
             wire_message_id: None,
             deliver_within: DeliverWithin::from_millis(60_000),
             notices: vec![],
+            quotas: Vec::new(),
             idempotency: Some(IdempotencyRecord { key, body: key, keep_for: Duration::from_secs(60) }),
             claimed_for: Duration::from_secs(30),
             created_at: NOW,

@@ -5,6 +5,7 @@ use crate::conversations::read_attention;
 use crate::dialect::claim_names;
 use crate::error::store_error;
 use crate::messages::count;
+use crate::openers::end_if_failed;
 use crate::rows::{Row, millis};
 use crate::sql::{all, change, one};
 use async_trait::async_trait;
@@ -193,7 +194,11 @@ async fn apply(tx: &DatabaseTransaction, news: &ReceiptChange) -> Result<bool, D
         i64::from(news.attempt).into(),
     ];
     let sql = "UPDATE attempts SET reached = ?, provider_message_id = ?, outcome = coalesce(?, outcome) WHERE message_id = ? AND number = ?";
-    change(tx, sql, values).await.map(|_| true)
+    change(tx, sql, values).await?;
+    if news.status == MessageStatus::Failed {
+        end_if_failed(tx, news.conversation_id, news.message_id).await?;
+    }
+    Ok(true)
 }
 
 /// Whether receipts wait that can be judged now that an attempt at this message has ended.

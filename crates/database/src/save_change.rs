@@ -1,11 +1,12 @@
 //! Keeping a change of a conversation's process: all of it or none.
 
 use crate::dialect::claim_names;
+use crate::openers::end_if_failed;
 use crate::receipts::{any_wait, name_of};
 use crate::rows::millis;
 use crate::sql::{change, one};
 use crate::wakeups::{WAITING, signed, wake_waiting};
-use overture_domain::entities::AttemptOutcome;
+use overture_domain::entities::{AttemptOutcome, MessageStatus};
 use overture_domain::ids::{ChannelId, ConversationId, MessageId};
 use overture_domain::ports::{AttemptChange, ChannelChange, MessageChange, ProcessChange, Saved};
 use overture_domain::time::Timestamp;
@@ -36,6 +37,9 @@ pub(crate) async fn save(tx: &DatabaseTransaction, kept: Arc<ProcessChange>) -> 
     }
     let unclear = kept.attempt.as_ref().is_some_and(|attempt| attempt.outcome == AttemptOutcome::Unclear);
     change_message(tx, &kept.message, unclear).await?;
+    if kept.message.status == MessageStatus::Failed {
+        end_if_failed(tx, kept.conversation_id, message).await?;
+    }
     if let Some(attempt) = &kept.attempt {
         end_attempt(tx, message, attempt, kept.at).await?;
     }

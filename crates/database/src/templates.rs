@@ -1,7 +1,13 @@
-//! Templates as they are stored: small JSON objects of our own.
+//! Templates as they are stored: small JSON objects of our own, and the rows of those that providers approved.
 
+use crate::error::store_error;
+use crate::rows::Row;
+use crate::sql::all;
 use overture_domain::entities::{CarryTemplate, OpenerTemplate, OutsideWindow};
+use overture_domain::ids::ChannelId;
+use overture_domain::ports::{ApprovedTemplate, StoreError};
 use overture_domain::values::{FilledTemplate, TemplateMessage, TemplateName, TemplateVariables, Wording};
+use sea_orm::{DatabaseConnection, QueryResult};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -94,6 +100,47 @@ pub(crate) fn read_outside(text: &str) -> Option<OutsideWindow> {
             OpenerTemplate::new(name.into(), &body, hold).ok().map(OutsideWindow::Opener)
         }
     }
+}
+
+/// The columns of an approved template `t`, under the names that `read_template` reads.
+pub(crate) const TEMPLATE_COLUMNS: &str =
+    "t.channel_id AS id, t.name, t.language, t.content_sid, t.title, t.body, t.variables";
+
+pub(crate) fn read_template(row: &QueryResult) -> Result<ApprovedTemplate, StoreError> {
+    let row = Row::of("channel_templates", row);
+    let named = (row.get::<Option<String>>("name")?, row.get::<Option<String>>("language")?);
+    let template = match (named, row.get::<Option<String>>("content_sid")?) {
+        ((Some(name), Some(language)), None) => TemplateName::Named { name, language },
+        ((None, None), Some(sid)) => TemplateName::ContentSid(sid),
+        _ => return Err(row.corrupt("name")),
+    };
+    Ok(ApprovedTemplate {
+        template,
+        title: row.get("title")?,
+        body: row.get("body")?,
+        variables: row.parsed("variables", |text| serde_json::from_str(text).ok())?,
+    })
+}
+
+/// The approved templates of a channel by that name, or all; those that were found with settings it has no more do not count.
+pub(crate) async fn templates_named(
+    db: &DatabaseConnection,
+    channel: ChannelId,
+    name: &TemplateName,
+) -> Result<Vec<ApprovedTemplate>, StoreError> {
+    let (column, name) = match name {
+        TemplateName::Named { name, .. } => ("name", name),
+        TemplateName::ContentSid(sid) => ("content_sid", sid),
+    };
+    let sql = format!(
+        "SELECT {TEMPLATE_COLUMNS} FROM channels c JOIN channel_templates t ON t.channel_id = c.id \
+         WHERE c.id = ? AND c.templates_asked_at IS NOT NULL AND (t.{column} = ? OR NOT EXISTS \
+         (SELECT 1 FROM channel_templates n WHERE n.channel_id = c.id AND n.{column} = ?)) \
+         ORDER BY t.title, t.name, t.language, t.content_sid"
+    );
+    let values = [channel.as_uuid().into(), name.clone().into(), name.clone().into()];
+    let rows = all(db, &sql, values).await.map_err(|error| store_error(&error))?;
+    rows.iter().map(read_template).collect()
 }
 
 impl From<&TemplateName> for StoredName {

@@ -5,7 +5,7 @@ use crate::begin_attempt::STOOD_STILL;
 use crate::rows::uuid_at;
 use crate::sql::{all, change, one};
 use async_trait::async_trait;
-use overture_domain::entities::AttentionReason;
+use overture_domain::entities::{AttentionReason, Quota};
 use overture_domain::ids::{ChannelId, ConversationId, WorkspaceId};
 use overture_domain::ports::{Claimed, RetentionRepo, StartOrder, StoreError, WakeupQueue};
 use sea_orm::{DatabaseTransaction, DbErr, QueryResult, Value};
@@ -105,6 +105,16 @@ pub(crate) async fn wake_waiting(
     change(tx, &sql, [channel.as_uuid().into(), but.into()]).await.map(|_| ())
 }
 
+/// Whatever waits for a contact to write is due, in whichever conversation of the channel it stands.
+pub(crate) async fn wake_contact(tx: &DatabaseTransaction, channel: Uuid, canonical: &str) -> Result<(), DbErr> {
+    let sql = "INSERT INTO wakeups (conversation_id, workspace_id, generation, due_at, claimed_until, tries) \
+               SELECT DISTINCT v.id, v.workspace_id, {now}, {now}, 0, 0 FROM conversations v CROSS JOIN messages m ON m.conversation_id = v.id \
+               WHERE v.channel_id = ? AND v.recipient_canonical = ? AND v.recipient_kind = 'phone' AND m.status IN ('queued', 'held') \
+               ON CONFLICT (conversation_id) DO UPDATE SET generation = greatest(wakeups.generation + 1, excluded.generation), \
+               due_at = least(wakeups.due_at, excluded.due_at)";
+    change(tx, sql, [channel.into(), canonical.into()]).await.map(|_| ())
+}
+
 /// In how many milliseconds the next wakeup may be claimed.
 const NEXT: &str =
     "SELECT greatest(due_at, claimed_until) - {now} FROM wakeups ORDER BY greatest(due_at, claimed_until) LIMIT 1";
@@ -190,6 +200,18 @@ impl RetentionRepo for Database {
         self.writer
             .write(move |tx| {
                 let values = [signed(older_than).into(), i64::from(batch).into()];
+                Box::pin(async move { Ok(u32::try_from(change(tx, sql, values).await?).unwrap_or(u32::MAX)) })
+            })
+            .await
+    }
+
+    async fn sweep_quota_uses(&self, batch: u32) -> Result<u32, StoreError> {
+        let sql = "DELETE FROM quota_uses WHERE (channel_id, canonical, period_start) IN \
+                   (SELECT channel_id, canonical, period_start FROM quota_uses WHERE period_start <= {now} - ? \
+                   ORDER BY period_start LIMIT ?)";
+        self.writer
+            .write(move |tx| {
+                let values = [signed(Quota::PerDay.period()).into(), i64::from(batch).into()];
                 Box::pin(async move { Ok(u32::try_from(change(tx, sql, values).await?).unwrap_or(u32::MAX)) })
             })
             .await

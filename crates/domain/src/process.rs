@@ -3,7 +3,7 @@
 
 use crate::entities::{
     AttemptOutcome, Attention, AttentionReason, ChannelFault, ChannelKind, ConversationStatus, EXPIRED, MessageError,
-    MessageStatus, NEVER_OPENED, OnUnclear, WINDOW_CLOSED,
+    MessageStatus, NEVER_OPENED, OPENER_FAILED, OnUnclear, WINDOW_CLOSED,
 };
 use crate::ids::{ChannelId, ConversationId, MessageId, Version};
 use crate::ports::{Accepted, AttemptChange, Cause, ChannelChange, MessageChange, ProcessChange, SendError};
@@ -59,6 +59,8 @@ pub struct PendingMessage {
     pub next_attempt_at: Timestamp,
     /// When its time ends, by the database's clock.
     pub deliver_by: Timestamp,
+    /// Whether it is held for an answer that cannot come: what was to ask the contact has failed.
+    pub in_vain: bool,
 }
 
 /// What happened.
@@ -90,6 +92,13 @@ pub enum Event {
     },
     /// A message's text may not leave, because the contact's window is closed and no template carries it.
     WindowClosed {
+        /// Which.
+        message: MessageId,
+        /// When people see it was found.
+        at: Timestamp,
+    },
+    /// A message is held for an answer that cannot come: what was to ask the contact has failed.
+    OpenerFailed {
         /// Which.
         message: MessageId,
         /// When people see it was found.
@@ -139,6 +148,7 @@ impl ConversationProcess {
                 self.not_sent(message, Ended { number, probed: false, at }, SendError::Unclear(cause))
             }
             Event::WindowClosed { message, at } => self.window_closed(message, at),
+            Event::OpenerFailed { message, at } => self.opener_failed(message, at),
             Event::Expired { message, at } => self.expired(message, at),
         };
         self.status = decided.status;
@@ -262,6 +272,17 @@ impl ConversationProcess {
         change
     }
 
+    fn opener_failed(&self, message: MessageId, at: Timestamp) -> ProcessChange {
+        let mut change = self.given_up(message, MessageStatus::Failed, AttentionReason::MessageFailed, at);
+        change.message.error = Some(MessageError {
+            code: OPENER_FAILED.into(),
+            text: "The message that was to ask the contact whether to write failed. This one was not sent.".into(),
+            provider_code: None,
+            retryable: false,
+        });
+        change
+    }
+
     fn window_closed(&self, message: MessageId, at: Timestamp) -> ProcessChange {
         let (status, reason) = self.without_success(message);
         let mut change = self.given_up(message, status, reason, at);
@@ -352,6 +373,7 @@ impl PendingMessage {
     pub(crate) fn due_at(&self) -> Timestamp {
         match self.status {
             MessageStatus::Sending => Timestamp::from_millis(i64::MIN),
+            MessageStatus::Held if self.in_vain => Timestamp::from_millis(i64::MIN),
             MessageStatus::Held => self.deliver_by,
             _ => self.next_attempt_at.min(self.deliver_by),
         }

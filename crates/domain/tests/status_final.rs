@@ -1,6 +1,8 @@
 //! `statusFinal` of the contract: when no event of a provider changes a message any more.
 
-use overture_domain::entities::{ChannelKind, Direction, EXPIRED, Message, MessageError, MessageStatus, settling_time};
+use overture_domain::entities::{
+    ChannelKind, Direction, EXPIRED, Message, MessageError, MessageStatus, NEVER_OPENED, OPENER_FAILED, settling_time,
+};
 use overture_domain::ids::{ConversationId, MessageId};
 use overture_domain::time::Timestamp;
 use overture_domain::values::Content;
@@ -67,10 +69,12 @@ fn delivered_and_failed_are_final_at_once_on_email_and_sms_and_not_on_whatsapp()
 
 #[test]
 fn an_expired_message_is_final_at_once() {
-    let error = MessageError { code: EXPIRED.into(), text: String::new(), provider_code: None, retryable: false };
-    let expired = Message { error: Some(error), sent_at: None, ..message(MessageStatus::Failed) };
-    for kind in KINDS {
-        assert!(expired.is_final(kind, SENT), "{kind}");
+    for code in [EXPIRED, NEVER_OPENED, OPENER_FAILED] {
+        let error = MessageError { code: code.into(), text: String::new(), provider_code: None, retryable: false };
+        let expired = Message { error: Some(error), sent_at: None, ..message(MessageStatus::Failed) };
+        for kind in KINDS {
+            assert!(expired.is_final(kind, SENT), "{kind} {code}");
+        }
     }
 }
 

@@ -179,6 +179,7 @@ impl Code {
 const fn problem_status(code: ProblemCode) -> StatusCode {
     match code {
         ProblemCode::ContactConflict => StatusCode::CONFLICT,
+        ProblemCode::QuotaExceeded => StatusCode::TOO_MANY_REQUESTS,
         ProblemCode::InvalidWorkspaceId
         | ProblemCode::UnknownWorkspace
         | ProblemCode::InvalidChannelId
@@ -192,6 +193,7 @@ const fn problem_status(code: ProblemCode) -> StatusCode {
         | ProblemCode::InvalidContactPhone
         | ProblemCode::ContactMissing
         | ProblemCode::ContactUnreachable
+        | ProblemCode::CountryNotAllowed
         | ProblemCode::InvalidContactName
         | ProblemCode::SubjectRequired
         | ProblemCode::InvalidSubject
@@ -229,7 +231,11 @@ mod tests {
     #[test]
     fn of_the_rules_of_compose_only_a_contact_conflict_is_409() {
         for code in ProblemCode::ALL {
-            let expected = if *code == ProblemCode::ContactConflict { 409 } else { 400 };
+            let expected = match code {
+                ProblemCode::ContactConflict => 409,
+                ProblemCode::QuotaExceeded => 429,
+                _ => 400,
+            };
             assert_eq!(Code::Problem(*code).status(), expected, "{code}");
         }
     }

@@ -87,8 +87,13 @@ impl Failure {
         self
     }
 
-    pub(crate) fn retry_soon(mut self) -> Self {
-        self.0.retry_after = Some(SOON);
+    pub(crate) fn retry_soon(self) -> Self {
+        self.retry_after(SOON)
+    }
+
+    /// In so many seconds the same request may be taken.
+    pub(crate) fn retry_after(mut self, seconds: u32) -> Self {
+        self.0.retry_after = Some(seconds);
         self
     }
 

@@ -5,6 +5,7 @@ use crate::failure::Failure;
 use overture_domain::entities::Scope;
 use overture_domain::ports::StoreError;
 use overture_domain::use_cases::{AuthenticateError, ComposeError, Details, ManageChannelError, Problem};
+use overture_domain::values::Country;
 use serde_json::{Value, json};
 
 const LOOK_WITH_KEY: &str = "Whether the conversation was opened is not known yet. Send the same request again with the same \
@@ -114,6 +115,9 @@ impl From<Problem> for Failure {
         if let Some(field) = field {
             failure = failure.at(field);
         }
+        if let Some(Details::Quota { retry_after, .. }) = details {
+            failure = failure.retry_after(retry_after);
+        }
         match details {
             Some(details) => failure.details(facts(details)),
             None => failure,
@@ -124,6 +128,14 @@ impl From<Problem> for Failure {
 pub(crate) fn facts(details: Details) -> Value {
     match details {
         Details::TooLong { limit, length, unit } => json!({ "limit": limit, "length": length, "unit": unit }),
+        Details::Country { country, allowed } => {
+            let allowed: Vec<_> = allowed.iter().map(Country::as_str).collect();
+            json!({ "country": country.as_ref().map(Country::as_str), "allowed": allowed })
+        }
+        Details::Quota { quota, limit, retry_after } => {
+            json!({ "quota": quota.as_str(), "limit": limit, "retryAfter": retry_after })
+        }
+        Details::Fitting { what, values } => json!({ what: values }),
         Details::Contacts(contacts) => {
             let contacts: Vec<_> = contacts
                 .into_iter()

@@ -13,8 +13,8 @@ use overture_database::Database;
 use overture_domain::entities::Transport;
 use overture_domain::ports::{
     ApiKeyRepo, ChannelRegistry, ChannelRepo, ChannelVerifier, Clock, ContactRepo, ConversationRepo, DeliveryRepo,
-    IdGenerator, InboundRepo, MessageSender, Observatory, ReceiptRepo, RetentionRepo, SettingsChecker, WakeupQueue,
-    WebhookReader,
+    IdGenerator, InboundRepo, MessageSender, Observatory, QuotaRepo, ReceiptRepo, RetentionRepo, SettingsChecker,
+    WakeupQueue, WebhookReader,
 };
 use overture_domain::use_cases::{
     Authenticate, ComposeOutbound, ComposePorts, PreviewOutbound, ReceiveMessage, ReceiveWebhook, RecordReceipt,
@@ -40,6 +40,7 @@ pub(crate) struct Ports {
     pub(crate) deliveries: Arc<dyn DeliveryRepo>,
     pub(crate) receipts: Arc<dyn ReceiptRepo>,
     pub(crate) inbound: Arc<dyn InboundRepo>,
+    pub(crate) quotas: Arc<dyn QuotaRepo>,
     pub(crate) keys: Arc<dyn ApiKeyRepo>,
     pub(crate) wakeups: Arc<dyn WakeupQueue>,
     pub(crate) retention: Arc<dyn RetentionRepo>,
@@ -71,6 +72,7 @@ impl Ports {
             deliveries: Arc::new(database.clone()),
             receipts: Arc::new(database.clone()),
             inbound: Arc::new(database.clone()),
+            quotas: Arc::new(database.clone()),
             keys: Arc::new(database.clone()),
             wakeups: Arc::new(database.clone()),
             retention: Arc::new(database.clone()),
@@ -161,6 +163,7 @@ impl Running {
                 Arc::clone(&ports.contacts),
                 Arc::clone(&ports.channels),
                 Arc::clone(&ports.inbound),
+                Arc::clone(&ports.quotas),
                 settings.compose,
             )),
             webhooks: Arc::new(webhooks(&ports)),

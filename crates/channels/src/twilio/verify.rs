@@ -11,7 +11,7 @@ use crate::provider_http::{Answered, ProviderHttp, Unanswered};
 use crate::settings::{ApiKey, Sender, TwilioSettings};
 use overture_domain::entities::ChannelKind;
 use overture_domain::ports::{ApprovedTemplate, Verified, VerifyError};
-use overture_domain::values::{Secret, TemplateName};
+use overture_domain::values::{Secret, TemplateName, placeholders};
 use serde_json::Value;
 use url::Url;
 
@@ -153,12 +153,12 @@ fn approved(content: &Value) -> Option<ApprovedTemplate> {
     let sid = member("sid")?;
     let types = content.get("types")?.as_object()?;
     let named = approval.get("content_type").and_then(Value::as_str).and_then(|name| types.get(name));
-    let body = named.into_iter().chain(types.values()).find_map(text_of)?;
+    let (kind, body) = named.into_iter().chain(types.values()).find_map(|kind| Some((kind, text_of(kind)?)))?;
     let title = match (member("friendly_name").unwrap_or(sid), member("language")) {
         (name, Some(language)) => format!("{name} ({language})"),
         (name, None) => name.to_owned(),
     };
-    let variables = placeholders(body);
+    let variables = placeholders(&texts(kind).join(" "));
     Some(ApprovedTemplate {
         template: TemplateName::ContentSid(sid.to_owned()),
         title,
@@ -187,24 +187,14 @@ fn text_of(kind: &Value) -> Option<&str> {
     ["body", "title"].into_iter().find_map(|name| kind.get(name)?.as_str().filter(|text| !text.is_empty()))
 }
 
-/// What stands between double braces, each once: numbers by their value, names as they come.
-fn placeholders(body: &str) -> Vec<String> {
-    let mut found: Vec<String> = Vec::new();
-    let mut closed: Vec<_> = body.split("}}").collect();
-    closed.pop();
-    for (_, name) in closed.into_iter().filter_map(|before| before.rsplit_once("{{")) {
-        let name = name.trim();
-        let fits = !name.is_empty() && name.chars().all(|c| c.is_alphanumeric() || matches!(c, '_' | '-' | '.'));
-        if fits && !found.iter().any(|known| known == name) {
-            found.push(name.to_owned());
-        }
+/// Every text of a content of one type: buttons and addresses of pictures have placeholders too.
+fn texts(kind: &Value) -> Vec<&str> {
+    match kind {
+        Value::String(text) => vec![text.as_str()],
+        Value::Array(several) => several.iter().flat_map(texts).collect(),
+        Value::Object(members) => members.values().flat_map(texts).collect(),
+        _ => Vec::new(),
     }
-    let numbers: Option<Vec<u32>> = found.iter().map(|name| name.parse().ok()).collect();
-    if let Some(mut numbers) = numbers {
-        numbers.sort_unstable();
-        return numbers.into_iter().map(|number| number.to_string()).collect();
-    }
-    found
 }
 
 #[cfg(test)]

@@ -11,7 +11,7 @@ use super::webhook::{list, text};
 use crate::provider_http::{Answered, ProviderHttp, Unanswered};
 use crate::settings::WhatsAppSettings;
 use overture_domain::ports::{ApprovedTemplate, Verified, VerifyError};
-use overture_domain::values::TemplateName;
+use overture_domain::values::{TemplateName, placeholders};
 use serde_json::Value;
 
 /// As many entries as one answer has.
@@ -145,29 +145,6 @@ fn needs_nothing_else(component: &Value) -> bool {
 
 fn is(value: &Value, kind: &str) -> bool {
     value.get("type").and_then(Value::as_str).is_some_and(|word| word.eq_ignore_ascii_case(kind))
-}
-
-/// The placeholders of a text, each once: numbers by size, which is the order their values are sent in, names as they come.
-fn placeholders(text: &str) -> Vec<String> {
-    let mut found: Vec<String> = Vec::new();
-    let mut rest = text;
-    while let Some((_, after)) = rest.split_once("{{") {
-        rest = after;
-        let Some((inside, _)) = after.split_once("}}") else { break };
-        let name = inside.trim();
-        let is_name = !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
-        if is_name && !found.iter().any(|known| known == name) {
-            found.push(name.to_owned());
-        }
-    }
-    let numbers: Option<Vec<u32>> = found.iter().map(|name| name.parse().ok()).collect();
-    match numbers {
-        Some(mut numbers) => {
-            numbers.sort_unstable();
-            numbers.iter().map(u32::to_string).collect()
-        }
-        None => found,
-    }
 }
 
 #[cfg(test)]

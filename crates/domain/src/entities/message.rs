@@ -87,6 +87,9 @@ pub const WINDOW_CLOSED: &str = "window_closed";
 /// The code of a message that was held for the contact to write, which did not.
 pub const NEVER_OPENED: &str = "never_opened";
 
+/// The code of a message that was held for the contact to write, which nobody could ask to.
+pub const OPENER_FAILED: &str = "opener_failed";
+
 /// Who wrote a message.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Author {
@@ -141,7 +144,10 @@ impl Message {
             MessageStatus::Canceled | MessageStatus::Read => true,
             MessageStatus::Queued | MessageStatus::Held | MessageStatus::Sending => false,
             MessageStatus::Failed
-                if self.error.as_ref().is_some_and(|error| matches!(error.code.as_str(), EXPIRED | NEVER_OPENED)) =>
+                if self
+                    .error
+                    .as_ref()
+                    .is_some_and(|error| matches!(error.code.as_str(), EXPIRED | NEVER_OPENED | OPENER_FAILED)) =>
             {
                 true
             }

@@ -5,6 +5,7 @@ mod channel;
 mod contact;
 mod conversation;
 mod message;
+mod quota;
 mod window;
 
 pub use api_key::*;
@@ -12,6 +13,7 @@ pub use channel::*;
 pub use contact::*;
 pub use conversation::*;
 pub use message::*;
+pub use quota::*;
 pub use window::*;
 
 /// Gives an enum of plain words its text form in both directions, so that rows and bodies spell it alike.

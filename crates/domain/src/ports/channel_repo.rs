@@ -1,8 +1,9 @@
 //! Where channels are kept. Secrets are encrypted at rest; only `connection` gives them out.
 
-use super::StoreError;
+use super::{ApprovedTemplate, StoreError};
 use crate::entities::{Channel, ChannelConnection, ChannelSettings};
 use crate::ids::{ChannelId, TenantId, WorkspaceId};
+use crate::values::TemplateName;
 use async_trait::async_trait;
 
 /// What is known of the place a request names.
@@ -35,6 +36,18 @@ pub trait ChannelRepo: Send + Sync {
     /// # Errors
     /// Any `StoreError` of a read; `Corrupt` if the secrets were written under another key.
     async fn connection(&self, channel: ChannelId) -> Result<Option<ChannelConnection>, StoreError>;
+
+    /// The approved templates of a channel that go by that name, in whichever language; all of them where none does, so
+    /// that it can be said what would fit. Empty where nothing is known of them: its provider was never asked with the
+    /// settings that the channel has now, or told of none.
+    ///
+    /// # Errors
+    /// Any `StoreError` of a read.
+    async fn approved_templates(
+        &self,
+        channel: ChannelId,
+        name: &TemplateName,
+    ) -> Result<Vec<ApprovedTemplate>, StoreError>;
 
     /// Keeps a new channel with its settings.
     ///

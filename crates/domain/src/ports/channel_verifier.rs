@@ -14,7 +14,7 @@ pub struct ApprovedTemplate {
     pub title: String,
     /// The text of its body, with placeholders such as `{{1}}` or `{{name}}`.
     pub body: String,
-    /// The placeholders of its body, in order, without braces.
+    /// What has to be filled, in order, without braces: the placeholders of its body and of whatever else leaves with it.
     pub variables: Vec<String>,
 }
 

@@ -1,7 +1,7 @@
 //! Where conversations are opened and read.
 
 use super::StoreError;
-use crate::entities::{Address, Attempt, Author, ChannelKind, Conversation, Message, Recipient};
+use crate::entities::{Address, Attempt, Author, ChannelKind, Conversation, Message, Quota, QuotaExceeded, Recipient};
 use crate::ids::{ChannelId, ContactId, ConversationId, MessageId, TenantId, Version, WorkspaceId};
 use crate::notice::Notice;
 use crate::time::Timestamp;
@@ -45,6 +45,8 @@ pub struct OpenConversation {
     pub deliver_within: DeliverWithin,
     /// What was accepted but deserves a look; kept for replays.
     pub notices: Vec<Notice>,
+    /// What it counts towards, each with how many there may be in a period; none on a channel without quotas.
+    pub quotas: Vec<(Quota, u32)>,
     /// What makes a repetition recognisable.
     pub idempotency: Option<IdempotencyRecord>,
     /// How long the wakeup stays claimed by the process that opens it, counted by the database's clock.
@@ -153,6 +155,9 @@ pub enum OpenError {
     /// Another request with this idempotency key was faster: answer as it was answered.
     #[error("the idempotency key is taken")]
     KeyTaken,
+    /// A quota of the channel leaves no room for it.
+    #[error("the channel's {} of {} is used up", .0.quota, .0.limit)]
+    QuotaExceeded(QuotaExceeded),
     /// The store could not.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -185,7 +190,7 @@ pub struct Position {
 #[async_trait]
 pub trait ConversationRepo: Send + Sync {
     /// Writes contact, conversation, message, wakeup and idempotency record in one transaction, on disk when it
-    /// answers. Asking again with the same ids after an unknown outcome writes them once.
+    /// answers, and counts it towards the quotas, exactly whatever races: what is refused counts nothing. Asking again with the same ids after an unknown outcome writes them once.
     ///
     /// # Errors
     /// See `OpenError`.

@@ -51,6 +51,8 @@ pub enum Begun {
     /// Its text may leave only while the contact's window is open, which it is not, and there is no template for it.
     /// Nothing was written.
     WindowClosed,
+    /// It is held for an answer that cannot come: what was to ask the contact has failed. Nothing was written.
+    OpenerFailed,
     /// There is nothing to send: it was settled.
     Settled,
 }
@@ -199,7 +201,8 @@ pub trait DeliveryRepo: Send + Sync {
     /// Any `StoreError` of a write.
     async fn renew_lease(&self, message: MessageId, number: u32, lease: Duration) -> Result<bool, StoreError>;
 
-    /// Keeps a change in one transaction, by compare-and-set on the conversation's version.
+    /// Keeps a change in one transaction, by compare-and-set on the conversation's version. Where it says that what was to
+    /// ask a contact to write has failed, nobody is asked any more, and whatever waits for the answer is woken.
     ///
     /// # Errors
     /// See `SaveError`.

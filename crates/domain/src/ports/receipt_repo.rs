@@ -52,7 +52,8 @@ pub trait ReceiptRepo: Send + Sync {
     async fn standing(&self, channel: ChannelId, receipt: &Receipt) -> Result<Option<Standing>, StoreError>;
 
     /// Keeps a receipt with its effect, in one transaction. What waits or is unknown is kept for seven days; it is among
-    /// `LoadedProcess::news` of its conversation once that can be told.
+    /// `LoadedProcess::news` of its conversation once that can be told. What it tells of a message that was to ask a contact
+    /// to write is as `DeliveryRepo::save` says.
     ///
     /// # Errors
     /// `Moved` if what it was judged on has changed: judge again. Any `StoreError` of a write.

@@ -19,4 +19,11 @@ pub trait RetentionRepo: Send + Sync {
     /// # Errors
     /// Any `StoreError` of a write.
     async fn sweep_receipts(&self, older_than: Duration, batch: u32) -> Result<u32, StoreError>;
+
+    /// Deletes at most `batch` counts of quotas whose periods began a day ago or before: they are over; says how many there
+    /// were.
+    ///
+    /// # Errors
+    /// Any `StoreError` of a write.
+    async fn sweep_quota_uses(&self, batch: u32) -> Result<u32, StoreError>;
 }

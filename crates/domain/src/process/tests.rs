@@ -29,6 +29,7 @@ fn pending(n: u128) -> PendingMessage {
         unclear: 0,
         next_attempt_at: NOW,
         deliver_by: NOW.plus(10 * MINUTE),
+        in_vain: false,
     }
 }
 

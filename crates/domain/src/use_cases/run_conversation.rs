@@ -170,6 +170,7 @@ impl RunConversation {
             }
             Begun::LeaseRanOut { number } => Event::LeaseRanOut { message, number, at: self.clock.now() },
             Begun::WindowClosed => Event::WindowClosed { message, at: self.clock.now() },
+            Begun::OpenerFailed => Event::OpenerFailed { message, at: self.clock.now() },
             Begun::Expired => Event::Expired { message, at: self.clock.now() },
             Begun::InFlight { for_another: wait }
             | Begun::NotDue { in_: wait }

@@ -17,7 +17,7 @@ const FORGOTTEN_AFTER: Duration = Duration::from_secs(10 * 60);
 const MOST_WOKEN: u32 = 10_000;
 
 /// Deletes what has outlived its purpose (idempotency records after their 24 hours, receipts of
-/// nobody after seven days) and wakes conversations that no engine
+/// nobody after seven days, counts of quotas after a day) and wakes conversations that no engine
 /// knows of any more although something of theirs is due. Runs hourly, in any process.
 pub struct Sweep {
     retention: Arc<dyn RetentionRepo>,
@@ -31,6 +31,8 @@ pub struct Swept {
     pub idempotency_records: u64,
     /// Receipts that belonged to no message.
     pub receipts: u64,
+    /// Counts of quotas whose periods are over.
+    pub quota_uses: u64,
     /// Conversations that were woken because an engine had forgotten them.
     pub forgotten: u32,
 }
@@ -50,6 +52,7 @@ impl Sweep {
         let mut swept = Swept { forgotten, ..Swept::default() };
         swept.idempotency_records = all(|| self.retention.sweep_idempotency_records(BATCH)).await?;
         swept.receipts = all(|| self.retention.sweep_receipts(KEEP_RECEIPTS_FOR, BATCH)).await?;
+        swept.quota_uses = all(|| self.retention.sweep_quota_uses(BATCH)).await?;
         Ok(swept)
     }
 
@@ -105,27 +108,30 @@ mod tests {
         wakeups.expect_wake_forgotten().withf(asked).times(1).returning(|_, _| Ok(3));
         let old = |age: &Duration, _: &u32| *age == KEEP_RECEIPTS_FOR;
         retention.expect_sweep_receipts().withf(old).times(1).returning(|_, _| Ok(7));
+        retention.expect_sweep_quota_uses().withf(|batch| *batch == BATCH).times(1).returning(|_| Ok(2));
         wakeups.expect_wake_forgotten().times(1).returning(|_, _| Ok(0));
         let swept = Sweep::new(Arc::new(retention), Arc::new(wakeups)).execute().await.unwrap();
-        assert_eq!(swept, Swept { idempotency_records: 2_500, receipts: 7, forgotten: 3 });
+        assert_eq!(swept, Swept { idempotency_records: 2_500, receipts: 7, quota_uses: 2, forgotten: 3 });
     }
 
     #[tokio::test]
     async fn a_wake_that_fails_keeps_nothing_from_being_deleted() {
         let mut retention = MockRetentionRepo::new();
         retention.expect_sweep_receipts().returning(|_, _| Ok(0));
+        retention.expect_sweep_quota_uses().returning(|_| Ok(0));
         retention.expect_sweep_idempotency_records().returning(|_| Ok(5));
         let mut wakeups = MockWakeupQueue::new();
         wakeups.expect_wake_forgotten().times(1).returning(|_, _| Ok(BATCH));
         wakeups.expect_wake_forgotten().times(1).returning(|_, _| Err(StoreError::Busy("full".into())));
         let swept = Sweep::new(Arc::new(retention), Arc::new(wakeups)).execute().await.unwrap();
-        assert_eq!(swept, Swept { idempotency_records: 5, forgotten: BATCH, receipts: 0 });
+        assert_eq!(swept, Swept { idempotency_records: 5, forgotten: BATCH, receipts: 0, quota_uses: 0 });
     }
 
     #[tokio::test]
     async fn one_sweep_wakes_only_so_many() {
         let mut retention = MockRetentionRepo::new();
         retention.expect_sweep_receipts().returning(|_, _| Ok(0));
+        retention.expect_sweep_quota_uses().returning(|_| Ok(0));
         retention.expect_sweep_idempotency_records().returning(|_| Ok(0));
         let mut wakeups = MockWakeupQueue::new();
         wakeups.expect_wake_forgotten().times(10).returning(|_, most| Ok(most));

@@ -7,6 +7,7 @@
 //!
 //! Refuses to read what people write: it sees digits only.
 
+use super::Country;
 use phonenumber::metadata::{DATABASE, Descriptor, Metadata};
 use regex::{Regex, RegexBuilder};
 use std::collections::BTreeMap;
@@ -30,6 +31,8 @@ pub(super) struct NumberingPlan {
 }
 
 struct Region {
+    /// Its country, as ISO 3166-1 has it; `001` stands for the whole world.
+    id: &'static str,
     trunk: Option<&'static str>,
     leading: Option<Pattern>,
     general: Pattern,
@@ -80,6 +83,18 @@ impl NumberingPlan {
         }
     }
 
+    /// The country a national number lies in; `None` where several share the code and none of them knows it.
+    pub(super) fn country(&self, national: &str) -> Option<Country> {
+        let region = match self.regions.as_slice() {
+            [only] => only,
+            several => {
+                let knows = |region: &&Region| region.claims(national) && region.range(national).is_some();
+                several.iter().find(knows)?
+            }
+        };
+        Country::parse(region.id).ok()
+    }
+
     /// Whether a national number has the general shape of the plan's numbers. One that begins with zero has it where the
     /// zero belongs to the number, as in Italy.
     pub(super) fn has_shape(&self, national: &str) -> bool {
@@ -110,6 +125,7 @@ impl Region {
             descriptor.map(|of| (range, of.possible_length(), Pattern::whole(of.national_number().as_str())))
         };
         Self {
+            id: metadata.id(),
             trunk: metadata.national_prefix(),
             leading: metadata.leading_digits().map(|pattern| Pattern::beginning(pattern.as_str())),
             general: Pattern::whole(known.general().national_number().as_str()),

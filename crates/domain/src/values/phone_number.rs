@@ -5,7 +5,7 @@
 
 use super::numbering_plan::{NumberingPlan, Range};
 use super::phone_writing::{self, Sign};
-use super::{Flaw, masked_debug, phone_flaw, phone_spelling};
+use super::{Country, Flaw, masked_debug, phone_flaw, phone_spelling};
 
 /// The most digits of a number with its country code (ITU-T E.164, section 6.1).
 const LIMIT: usize = 15;
@@ -52,6 +52,13 @@ impl PhoneNumber {
     /// The country code, as ITU-T E.164 assigns it: 1 for North America, 49 for Germany; 0 if a stored number has none.
     pub fn country_code(&self) -> u16 {
         NumberingPlan::of(self.digits()).map_or(0, |(plan, _)| plan.code())
+    }
+
+    /// The country it lies in; `None` where that cannot be told: it belongs to none, or several share its code and none of
+    /// them is known to have it.
+    pub fn country(&self) -> Option<Country> {
+        let (plan, national) = NumberingPlan::of(self.digits())?;
+        plan.country(national)
     }
 
     fn digits(&self) -> &str {
@@ -113,6 +120,22 @@ mod tests {
 
     fn number(text: &str) -> PhoneNumber {
         PhoneNumber::parse(text).unwrap_or_else(|flaw| panic!("{text:?} {flaw}"))
+    }
+
+    #[test]
+    fn the_country_of_a_number_is_told_where_it_is_certain() {
+        for (text, country) in [
+            ("+4915112345678", Some("DE")),
+            ("+14155550100", Some("US")),
+            ("+15145550123", Some("CA")),
+            ("+18765550123", Some("JM")),
+            ("+447400123456", Some("GB")),
+            ("+447781123456", Some("GG")),
+            ("+77012345678", Some("KZ")),
+            ("+80012345678", None),
+        ] {
+            assert_eq!(PhoneNumber::from_stored(text).country().as_ref().map(Country::as_str), country, "{text}");
+        }
     }
 
     fn flaw(text: &str) -> String {

@@ -49,43 +49,72 @@ impl std::fmt::Debug for TemplateVariables {
 /// The most characters that a template's body may have once it is filled.
 pub const LONGEST_TEMPLATE: usize = 1024;
 
-/// The placeholders of a template's body, in order, without braces: `1`, `2`, … or names.
-pub fn placeholders(body: &str) -> Vec<String> {
-    let mut found = Vec::new();
-    for part in body.split("{{").skip(1) {
-        let Some((name, _)) = part.split_once("}}") else { continue };
-        let name = name.trim();
-        let sound = !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
-        if sound && !found.iter().any(|other| other == name) {
+/// A piece of a template's text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Piece<'t> {
+    /// What everybody reads.
+    Fixed(&'t str),
+    /// What is filled: as it stands, with its braces, and its name.
+    Placeholder(&'t str, &'t str),
+}
+
+/// A template's text in pieces. A placeholder is a number or a name between double braces, white space around it or not: letters,
+/// digits, `_`, `-` and `.`. Double braces around anything else are text.
+fn pieces(text: &str) -> Vec<Piece<'_>> {
+    let mut pieces = Vec::new();
+    let mut rest = text;
+    while let Some(end) = rest.find("}}") {
+        let (closed, after) = rest.split_at(end + 2);
+        rest = after;
+        let opened = closed[..end].rfind("{{").map(|start| closed.split_at(start));
+        match opened.map(|(before, whole)| (before, whole, whole[2..whole.len() - 2].trim())) {
+            Some((before, whole, name)) if is_name(name) => {
+                pieces.extend([Piece::Fixed(before), Piece::Placeholder(whole, name)]);
+            }
+            _ => pieces.push(Piece::Fixed(closed)),
+        }
+    }
+    pieces.push(Piece::Fixed(rest));
+    pieces
+}
+
+fn is_name(text: &str) -> bool {
+    !text.is_empty() && text.chars().all(|c| c.is_alphanumeric() || matches!(c, '_' | '-' | '.'))
+}
+
+/// The number that a name is; one that begins with a zero is none.
+fn number(name: &str) -> Option<u32> {
+    name.parse().ok().filter(|number: &u32| number.to_string() == name)
+}
+
+/// The placeholders of a template's text, each once, without braces: numbers by size, which is the order in which their values
+/// are sent, names as they come.
+pub fn placeholders(text: &str) -> Vec<String> {
+    let mut found: Vec<String> = Vec::new();
+    for piece in pieces(text) {
+        if let Piece::Placeholder(_, name) = piece
+            && !found.iter().any(|known| known == name)
+        {
             found.push(name.to_owned());
         }
+    }
+    if let Some(mut numbers) = found.iter().map(|name| number(name)).collect::<Option<Vec<u32>>>() {
+        numbers.sort_unstable();
+        return numbers.iter().map(u32::to_string).collect();
     }
     found
 }
 
-/// A template's body with its placeholders filled; what has no value stays as it is.
-pub fn fill(body: &str, variables: &TemplateVariables) -> String {
+/// A template's text with its placeholders filled; what has no value stays as it is.
+pub fn fill(text: &str, variables: &TemplateVariables) -> String {
     let pairs = variables.pairs();
-    let mut filled = String::with_capacity(body.len());
-    let mut rest = body;
-    while let Some((before, after)) = rest.split_once("{{") {
-        filled.push_str(before);
-        match after.split_once("}}") {
-            Some((name, after)) => {
-                match pairs.iter().find(|(known, _)| known == name.trim()) {
-                    Some((_, value)) => filled.push_str(value),
-                    None => filled.extend(["{{", name, "}}"]),
-                }
-                rest = after;
-            }
-            None => {
-                filled.push_str("{{");
-                rest = after;
-            }
+    let filled = pieces(text).into_iter().map(|piece| match piece {
+        Piece::Fixed(text) => text,
+        Piece::Placeholder(whole, name) => {
+            pairs.iter().find(|(known, _)| known == name).map_or(whole, |(_, value)| *value)
         }
-    }
-    filled.push_str(rest);
-    filled
+    });
+    filled.collect()
 }
 
 /// A text as the value of a placeholder: every run of white space is one space, because providers take no other.
@@ -148,6 +177,35 @@ mod tests {
         assert_eq!(fill(body, &values), "Hello Jan, {{1}} and Jan. {{ {{}} }} {{");
         let named = TemplateVariables::Named([("text".to_owned(), "Hi".to_owned())].into());
         assert_eq!(fill("{{text}} {{other}}", &named), "Hi {{other}}");
+    }
+
+    #[test]
+    fn placeholders_are_found_once_and_numbers_by_size() {
+        for (text, expected) in [
+            ("", &[][..]),
+            ("{{10}} {{2}} {{2}} {{1}}", &["1", "2", "10"]),
+            ("{{b}} {{ a }} {{1}} {{order_id}} {{x-y.z}}", &["b", "a", "1", "order_id", "x-y.z"]),
+            ("{{}} {{ }} {{a b}} {1} {{a}", &[]),
+            ("{{{1}}} {{{{2}}}}", &["1", "2"]),
+            ("Grüße {{größe}} 👍{{2", &["größe"]),
+            ("}} {{1}} }}", &["1"]),
+            ("{{02}} {{1}}", &["02", "1"]),
+        ] {
+            assert_eq!(placeholders(text), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_found_is_filled_and_nothing_else() {
+        let values = TemplateVariables::Named([("a", "A"), ("1", "B")].map(|(k, v)| (k.into(), v.into())).into());
+        for (text, filled) in [
+            ("{{{1}}} {{{{ a }}}}", "{B} {{A}}"),
+            ("}} {{1}} {{b}} {{", "}} B {{b}} {{"),
+            ("{{a b}} {{a}", "{{a b}} {{a}"),
+            ("ü{{a}}ü{{a}}", "üAüA"),
+        ] {
+            assert_eq!(fill(text, &values), filled);
+        }
     }
 
     #[test]

@@ -49,13 +49,14 @@ pub(crate) struct ChannelBody {
     /// What leaves on WhatsApp to a contact that has not written for 24 hours; `null`: nothing does.
     #[schema(required = true)]
     outside_window: Option<OutsideWindowBody>,
-    /// The most messages in a day. Kept and shown; not enforced in this version.
+    /// The most messages that are taken in a day of UTC; more are 429 `quota_exceeded`. An opener and the text that waits for
+    /// it count once.
     #[schema(required = true)]
     max_per_day: Option<u32>,
-    /// The most messages to one contact in an hour. Kept and shown; not enforced in this version.
+    /// The most messages to one contact that are taken in an hour of the clock; more are 429 `quota_exceeded`.
     #[schema(required = true)]
     max_per_contact_per_hour: Option<u32>,
-    /// The countries whose numbers may be written to, as two letters. Kept and shown; not enforced in this version.
+    /// The countries whose numbers may be written to, as two letters; others are 400 `country_not_allowed`.
     #[schema(required = true)]
     allowed_countries: Option<Vec<String>>,
     /// The addresses to enter at the provider; `null` where it calls none, or where nobody said how this server is reached.
@@ -250,9 +251,9 @@ pub(crate) struct ChannelPatchBody {
     config: Option<Map<String, Value>>,
     /// What leaves on WhatsApp to a contact that has not written for 24 hours.
     outside_window: Option<OutsideWindowBody>,
-    /// The most messages in a day, at least 1.
+    /// The most messages that are taken in a day of UTC, at least 1.
     max_per_day: Option<u32>,
-    /// The most messages to one contact in an hour, at least 1.
+    /// The most messages to one contact that are taken in an hour of the clock, at least 1.
     max_per_contact_per_hour: Option<u32>,
     /// The countries whose numbers may be written to, as two letters.
     allowed_countries: Option<Vec<String>>,

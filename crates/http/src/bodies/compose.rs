@@ -48,7 +48,8 @@ pub(crate) struct ComposeBody<'a> {
     #[schema(value_type = Option<String>, nullable = false, format = "duration", example = "PT4H")]
     deliver_within: Option<Cow<'a, str>>,
     /// The approved template that leaves instead of `content`, on WhatsApp. Left out: the text leaves while the contact has
-    /// written within 24 hours, else what the channel's `outsideWindow` says.
+    /// written within 24 hours, else what the channel's `outsideWindow` says. Name, language and variables must be those of an
+    /// approved template, as far as the channel's are known.
     #[schema(value_type = Option<TemplateBody>, nullable = false)]
     template: Option<TemplateBody<'a>>,
     /// The person who wrote the message. Left out: the API key is its author.

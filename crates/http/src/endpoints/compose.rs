@@ -60,6 +60,7 @@ struct Answer {
         (status = 413, body = FailureBody, description = "The body is too large."),
         (status = 415, body = FailureBody, description = "The body is not JSON."),
         (status = 422, body = FailureBody, description = "The idempotency key was used for another body."),
+        (status = 429, body = FailureBody, description = "A quota of the channel is used up. Nothing was stored; send it again when `Retry-After` has passed."),
         (status = 500, body = FailureBody, description = "Our fault."),
         (status = 503, body = FailureBody, description = "`busy`: nothing was stored, send it again. `outcome_unknown`: it may have been stored; the text says how to look."),
     )

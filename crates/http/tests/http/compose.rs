@@ -1,10 +1,12 @@
 //! `POST /api/conversations/compose`: what a client written for the seed page sees, and our extensions of it.
 
 use crate::common::{Ask, Desk};
-use overture_domain::entities::{Channel, ChannelKind, ChannelState, Scope};
+use overture_domain::entities::{Channel, ChannelKind, ChannelLimits, ChannelState, Scope};
 use overture_domain::ports::{ConversationRepo, NewIds};
 use overture_testkit::SequentialIds;
+use reqwest::Method;
 use serde_json::{Value, json};
+use std::time::Duration;
 
 #[tokio::test]
 async fn the_seed_pages_example_is_answered_with_ok_and_nothing_else() {
@@ -183,4 +185,31 @@ async fn a_template_is_read_with_its_variables_in_either_form() {
         assert_eq!((answer.status, answer.code().as_str()), (400, code), "{answer}");
         assert_eq!(answer.json()["field"], field, "{answer}");
     }
+}
+
+#[tokio::test]
+async fn a_quota_that_is_used_up_is_429_with_the_seconds_until_there_is_room_again() {
+    let desk = Desk::open().await;
+    let limits = ChannelLimits { max_per_contact_per_hour: Some(1), ..ChannelLimits::default() };
+    let channel = desk.add_channel(Channel { limits, ..desk.channel(ChannelKind::Email) }).await;
+    let body = desk.body_with(&json!({ "channelId": channel.to_string() }));
+    let keyed = || desk.post(&body).header("Idempotency-Key", "k-1");
+    assert_eq!(keyed().answer().await.status, 200);
+    let refused = desk.post(&body).answer().await;
+    assert_eq!(refused.gist(), (429, "quota_exceeded".into(), None));
+    let seconds: u64 = refused.header("retry-after").unwrap().parse().unwrap();
+    let told = refused.json();
+    let expected = json!({ "quota": "maxPerContactPerHour", "limit": 1, "retryAfter": seconds });
+    assert_eq!(told["details"], expected);
+
+    let previewed = desk.ask(Method::POST, "/api/conversations/compose/preview").bearer_auth(&desk.key).json(&body);
+    let previewed = previewed.answer().await.json();
+    assert_eq!(previewed["problems"][0]["error"], told["error"], "{previewed}");
+    assert_eq!(keyed().answer().await.header("idempotency-replayed"), Some("true"), "a repetition needs no room");
+
+    desk.store.clock().advance(Duration::from_secs(seconds - 1));
+    assert_eq!(desk.post(&body).answer().await.status, 429);
+    desk.store.clock().advance(Duration::from_secs(1));
+    assert_eq!(desk.post(&body).answer().await.status, 200);
+    assert_eq!(desk.opened_count().await, 2);
 }

@@ -1,8 +1,9 @@
 //! `POST /api/conversations/compose/preview`: what would happen, and that nothing does.
 
 use crate::common::{Answer, Ask, Desk};
-use overture_domain::entities::{CarryTemplate, Channel, ChannelKind, OpenerTemplate, OutsideWindow, Scope};
+use overture_domain::entities::{CarryTemplate, Channel, ChannelKind, OpenerTemplate, OutsideWindow, Scope, Transport};
 use overture_domain::ids::ChannelId;
+use overture_domain::ports::{ApprovedTemplate, ChannelRegistry};
 use overture_domain::values::TemplateName;
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -83,6 +84,32 @@ async fn whatsapp_shows_the_window_and_the_template_that_would_carry_the_text() 
     let told = preview(&desk, &desk.key, &body(&desk, opening.await, &json!({}))).await.json();
     assert_eq!(told["opener"]["text"], "May we write?", "{told}");
     assert_eq!(told["leaves"], json!({"text": "Dear Jan,\nyour order 4521 €"}));
+}
+
+#[tokio::test]
+async fn a_template_is_looked_for_among_the_approved_ones_before_anything_is_stored() {
+    let desk = Desk::open().await;
+    let added = Channel { transport: Transport::WhatsAppCloud, ..desk.channel(ChannelKind::WhatsApp) };
+    let channel = desk.add_channel(added.clone()).await;
+    let template = TemplateName::Named { name: "order_update".into(), language: "de".into() };
+    let (body_text, variables) = ("Bestellung {{1}}".to_owned(), vec!["1".to_owned()]);
+    let approved = ApprovedTemplate { template, title: "order_update".into(), body: body_text, variables };
+    assert!(desk.store.keep_verified(desk.tenant, channel, added.version, &[approved]).await.unwrap());
+
+    let asked = |template: Value| body(&desk, channel, &json!({ "template": template }));
+    let misfit = asked(json!({ "name": "order_update", "language": "en", "variables": ["4521"] }));
+    let told = desk.post(&misfit).answer().await;
+    assert_eq!(told.gist(), (400, "invalid_template".into(), Some("template".into())));
+    assert_eq!(told.json()["details"], json!({ "languages": ["de"] }));
+    let previewed = preview(&desk, &desk.key, &misfit).await.json();
+    assert_eq!(previewed["problems"][0]["error"], told.json()["error"], "{previewed}");
+    assert_eq!(previewed["problems"][0]["details"], told.json()["details"]);
+    assert_eq!(desk.opened_count().await, 0);
+
+    let fits = asked(json!({ "name": "order_update", "language": "de", "variables": { "1": "4521" } }));
+    let previewed = preview(&desk, &desk.key, &fits).await.json();
+    assert_eq!((&previewed["ok"], &previewed["leaves"]["text"]), (&json!(true), &json!("Bestellung 4521")));
+    assert_eq!(desk.post(&fits).answer().await.status, 200);
 }
 
 #[tokio::test]

@@ -139,6 +139,7 @@ fn resting(id: ConversationId, duration: Duration) -> LoadedProcess {
         unclear: 0,
         next_attempt_at: now.plus(duration),
         deliver_by: now.plus(duration * 2),
+        in_vain: false,
     };
     let process = ConversationProcess {
         id,

@@ -69,6 +69,7 @@ impl Tables {
             .unwrap_or(u32::MAX),
             next_attempt_at: row.next_attempt_at,
             deliver_by: row.ends_at(channel, now),
+            in_vain: self.is_in_vain(row),
         });
         Some(ConversationProcess {
             id,
@@ -91,6 +92,9 @@ impl Tables {
         let Some(conversation) = self.conversations.get(&row.message.conversation_id) else { return Begun::Settled };
         let Some(channel) = self.channels.get(&conversation.conversation.channel_id) else { return Begun::Settled };
         let ends_at = row.ends_at(&channel.channel, now);
+        if self.is_in_vain(row) {
+            return Begun::OpenerFailed;
+        }
         if ends_at <= now {
             return Begun::Expired;
         }
@@ -134,6 +138,15 @@ impl Tables {
             row.attempts.push(begun(number, now));
         }
         Begun::Attempt(Box::new(BegunAttempt { number, outgoing, probes }))
+    }
+
+    /// Whether it is held although nobody is asked.
+    fn is_in_vain(&self, row: &MessageRow) -> bool {
+        let asked = self.conversations.get(&row.message.conversation_id).is_some_and(|conversation| {
+            let canonical = conversation.recipient.address.canonical().to_owned();
+            self.openers.contains_key(&(conversation.conversation.channel_id, canonical))
+        });
+        row.message.status == MessageStatus::Held && !asked
     }
 
     fn way(&self, row: &ChannelRow, now: Timestamp) -> Way {

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use overture_domain::entities::{
     Address, Contact, Conversation, ConversationStatus, Direction, Message, MessageError, MessageStatus, Recipient,
 };
-use overture_domain::ids::{ChannelId, ConversationId, Version};
+use overture_domain::ids::{ChannelId, ConversationId, MessageId, Version};
 use overture_domain::ports::{
     ContactChoice, InboundRepo, Kept, PlacedMessage, Placement, SaveError, StoreError, Thread, ThreadConversation,
 };
@@ -92,7 +92,7 @@ impl Tables {
         let written = message.written_at.unwrap_or(now).min(now);
         let window = self.windows.entry((message.channel_id, message.from.as_str().to_owned())).or_insert(written);
         *window = written.max(*window);
-        self.wake_held(message, now);
+        self.wake_contact(message.channel_id, message.from.as_str(), now);
         self.end_holding(message, now);
         Ok(Kept::New)
     }
@@ -214,15 +214,25 @@ impl Tables {
         self.openers.remove(&(message.channel_id, message.from.as_str().to_owned()));
     }
 
-    fn wake_held(&mut self, message: &PlacedMessage, now: Timestamp) {
+    /// Failed: if it was to ask a contact to write, nobody is asked any more and whatever is held is due.
+    pub(super) fn end_opener(&mut self, message: MessageId, now: Timestamp) {
+        let ended = self.openers.iter().find(|(_, (id, _))| *id == message).map(|(whom, _)| whom.clone());
+        if let Some((channel, canonical)) = ended {
+            self.openers.remove(&(channel, canonical.clone()));
+            self.wake_contact(channel, &canonical, now);
+        }
+    }
+
+    /// Whatever waits for a contact to write is due.
+    fn wake_contact(&mut self, channel: ChannelId, canonical: &str, now: Timestamp) {
         let waits = |row: &&MessageRow| matches!(row.message.status, MessageStatus::Queued | MessageStatus::Held);
         let waiting: Vec<_> = self
             .messages
             .values()
             .filter(waits)
             .filter_map(|row| self.conversations.get(&row.message.conversation_id))
-            .filter(|row| row.conversation.channel_id == message.channel_id)
-            .filter(|row| row.recipient.address.canonical() == message.from.as_str())
+            .filter(|row| row.conversation.channel_id == channel)
+            .filter(|row| row.recipient.address.canonical() == canonical)
             .map(|row| (row.conversation.id, row.conversation.workspace_id))
             .collect();
         for (conversation, workspace) in waiting {

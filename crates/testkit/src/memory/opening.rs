@@ -1,5 +1,6 @@
 //! Opening: contact, conversation, message, wakeup and idempotency record, all of it or nothing.
 
+use super::quotas::counted;
 use super::tables::{ConversationRow, MessageRow, RequestRow, Tables};
 use overture_domain::entities::{Contact, Conversation, ConversationStatus, Direction, Message, MessageStatus};
 use overture_domain::ids::Version;
@@ -20,7 +21,14 @@ impl Tables {
             return Err(OpenError::KeyTaken);
         }
         let contact = self.decided_contact(opening).ok_or(OpenError::ContactMoved)?;
+        let to = &opening.recipient.address;
+        if let Some(exceeded) = self.exceeded(opening.channel_id, to, &opening.quotas, now) {
+            return Err(OpenError::QuotaExceeded(exceeded));
+        }
         // Everything applies: from here on nothing can fail.
+        for (quota, _) in &opening.quotas {
+            *self.quota_uses.entry(counted(opening.channel_id, to, *quota, now)).or_default() += 1;
+        }
         self.write_conversation(opening, &contact);
         self.write_message(opening, now);
         self.contacts.insert(contact.id, contact);
@@ -130,10 +138,10 @@ impl Tables {
     /// What asks the contact to write, unless somebody has.
     fn ask_to_write(&mut self, opening: &OpenConversation, held: &Held, deliver_by: Timestamp, now: Timestamp) {
         let whom = (opening.channel_id, opening.recipient.address.canonical().to_owned());
-        if self.openers.get(&whom).is_some_and(|until| *until > now) {
+        if self.openers.get(&whom).is_some_and(|(_, until)| *until > now) {
             return;
         }
-        self.openers.insert(whom, now.plus(held.for_));
+        self.openers.insert(whom, (held.opener_id, now.plus(held.for_)));
         let text = held.opener.text.as_deref().and_then(|text| Content::parse(text).ok().flatten());
         let message = new_message(opening, MessageStatus::Queued, deliver_by);
         let message =

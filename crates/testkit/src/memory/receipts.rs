@@ -3,7 +3,7 @@
 use super::MemoryStore;
 use super::tables::{MessageRow, ReceiptRow, Tables};
 use async_trait::async_trait;
-use overture_domain::entities::Direction;
+use overture_domain::entities::{Direction, MessageStatus};
 use overture_domain::ids::{ChannelId, ConversationId, MessageId, Version};
 use overture_domain::ports::{JudgedReceipt, Kept, Meaning, Receipt, ReceiptRepo, SaveError, StoreError};
 use overture_domain::receipts::{AttemptStanding, ReceiptChange, Standing};
@@ -75,7 +75,7 @@ impl Tables {
                 (self.version_of(standing.conversation_id) == Some(standing.version), Some(standing.message_id))
             }
             Meaning::Old(message) => (true, Some(*message)),
-            Meaning::News(news) => (self.apply_receipt(news), Some(news.message_id)),
+            Meaning::News(news) => (self.apply_receipt(news, now), Some(news.message_id)),
         };
         if !stands {
             return Err(SaveError::Moved);
@@ -90,7 +90,7 @@ impl Tables {
         self.conversations.get(&id).map(|row| row.conversation.version)
     }
 
-    fn apply_receipt(&mut self, news: &ReceiptChange) -> bool {
+    fn apply_receipt(&mut self, news: &ReceiptChange, now: Timestamp) -> bool {
         let Some(row) = self.conversations.get_mut(&news.conversation_id) else { return false };
         let conversation = &mut row.conversation;
         if conversation.version != news.expected {
@@ -114,6 +114,9 @@ impl Tables {
         let trace = row.traces.entry(news.attempt).or_default();
         trace.reached = Some(news.reached);
         trace.provider_message_id = Some(news.provider_message_id.clone());
+        if news.status == MessageStatus::Failed {
+            self.end_opener(news.message_id, now);
+        }
         true
     }
 

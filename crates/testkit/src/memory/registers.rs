@@ -4,14 +4,15 @@ use super::MemoryStore;
 use super::tables::{ChannelRow, MessageRow};
 use async_trait::async_trait;
 use overture_domain::entities::{
-    ApiKey, Channel, ChannelConnection, ChannelSettings, ChannelState, KeyDigest, MessageStatus,
+    ApiKey, Channel, ChannelConnection, ChannelSettings, ChannelState, KeyDigest, MessageStatus, Quota,
 };
 use overture_domain::ids::{ApiKeyId, ChannelId, TenantId, WorkspaceId};
 use overture_domain::ports::{
-    ApiKeyRepo, ChannelRepo, KnownPlace, Observatory, Overview, RetentionRepo, StoreError, Tenant, TenantRepo,
-    Workspace,
+    ApiKeyRepo, ApprovedTemplate, ChannelRepo, KnownPlace, Observatory, Overview, RetentionRepo, StoreError, Tenant,
+    TenantRepo, Workspace,
 };
 use overture_domain::time::Timestamp;
+use overture_domain::values::TemplateName;
 use std::cmp::Reverse;
 use std::time::Duration;
 
@@ -79,6 +80,19 @@ impl ChannelRepo for MemoryStore {
         })
     }
 
+    async fn approved_templates(
+        &self,
+        channel: ChannelId,
+        name: &TemplateName,
+    ) -> Result<Vec<ApprovedTemplate>, StoreError> {
+        self.transact(|tables, _| {
+            let row = tables.channels.get(&channel).filter(|row| row.templates_asked_at.is_some());
+            let all = row.map(|row| row.templates.clone()).unwrap_or_default();
+            let named: Vec<_> = all.iter().filter(|one| same_name(&one.template, name)).cloned().collect();
+            if named.is_empty() { all } else { named }
+        })
+    }
+
     async fn add(&self, channel: &Channel, settings: &ChannelSettings) -> Result<(), StoreError> {
         self.transact(|tables, now| {
             let workspace = tables.workspaces.get(&channel.workspace_id);
@@ -118,6 +132,15 @@ impl ChannelRepo for MemoryStore {
             }
             true
         })
+    }
+}
+
+/// Whether two templates differ in nothing but their language.
+fn same_name(one: &TemplateName, other: &TemplateName) -> bool {
+    match (one, other) {
+        (TemplateName::Named { name, .. }, TemplateName::Named { name: other, .. })
+        | (TemplateName::ContentSid(name), TemplateName::ContentSid(other)) => name == other,
+        _ => false,
     }
 }
 
@@ -172,6 +195,17 @@ impl RetentionRepo for MemoryStore {
                 !past
             });
             swept
+        })
+    }
+
+    async fn sweep_quota_uses(&self, batch: u32) -> Result<u32, StoreError> {
+        self.transact(|tables, now| {
+            let over = |start: &Timestamp| start.plus(Quota::PerDay.period()) <= now;
+            let past: Vec<_> = tables.quota_uses.keys().filter(|(_, _, start)| over(start)).cloned().collect();
+            for key in past.iter().take(batch as usize) {
+                tables.quota_uses.remove(key);
+            }
+            u32::try_from(past.len()).unwrap_or(batch).min(batch)
         })
     }
 }

@@ -36,7 +36,11 @@ impl Tables {
             let canonical = row.recipient.address.canonical().to_owned();
             self.aliases.insert((row.conversation.channel_id, alias.clone()), canonical);
         }
+        let failed = message.status == MessageStatus::Failed;
         self.change_message(message, now);
+        if failed {
+            self.end_opener(message_id, now);
+        }
         match channel {
             Some(ChannelChange::Faulty { id, fault, probe_in }) => self.channel_fails(id, fault, probe_in, now),
             Some(ChannelChange::Works { id }) => self.channel_works(id, change.conversation_id, now),

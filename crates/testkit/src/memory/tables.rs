@@ -32,8 +32,10 @@ pub(super) struct Tables {
     pub(super) receipts: Vec<ReceiptRow>,
     /// When a contact wrote last, by channel and canonical number.
     pub(super) windows: HashMap<(ChannelId, String), Timestamp>,
-    /// Until when somebody has been asked to write, by channel and canonical number.
-    pub(super) openers: HashMap<(ChannelId, String), Timestamp>,
+    /// What asks somebody to write and until when, by channel and canonical number.
+    pub(super) openers: HashMap<(ChannelId, String), (MessageId, Timestamp)>,
+    /// What was counted of quotas, by channel, canonical address (empty: the channel itself) and the period's beginning.
+    pub(super) quota_uses: HashMap<(ChannelId, String, Timestamp), u32>,
     /// What providers call recipients, by channel.
     pub(super) aliases: HashMap<(ChannelId, String), String>,
 }

@@ -344,7 +344,7 @@ pub async fn a_template_that_was_asked_for_leaves_inside_the_window_too(stage: &
 
 impl Stage {
     /// A conversation whose message is held for so long, to somebody who has never written.
-    async fn held(&self, place: Place, phone: Address, for_: Duration) -> OpenConversation {
+    pub(super) async fn held(&self, place: Place, phone: Address, for_: Duration) -> OpenConversation {
         let held = Held { for_, opener_id: self.ids.message_id(), opener: filled() };
         let opening = match self.contact(place.tenant, &phone).await {
             None => self.creating(place, vec![phone]),
@@ -356,7 +356,7 @@ impl Stage {
         opening
     }
 
-    async fn statuses(&self, opening: &OpenConversation) -> Vec<MessageStatus> {
+    pub(super) async fn statuses(&self, opening: &OpenConversation) -> Vec<MessageStatus> {
         self.messages_in(opening.conversation_id).await.iter().map(|message| message.status).collect()
     }
 }

@@ -170,6 +170,28 @@ pub async fn templates_are_asked_for_once_in_their_time_and_not_before_the_first
     assert!(claim(HOUR).await && !claim(HOUR).await);
 }
 
+/// In each language; one that is not there shows what is. After a change of settings they may be of another account.
+pub async fn approved_templates_are_found_by_name_until_the_settings_change(stage: &Stage) {
+    let added = managed(stage).await;
+    let approved = async |name: &ApprovedTemplate| {
+        let found = stage.ports.channels.approved_templates(added.id, &name.template).await;
+        found.expect("approved_templates")
+    };
+    assert_eq!(approved(&named("b")).await, [], "it was never verified");
+    let language = "en".to_owned();
+    let english = TemplateName::Named { name: "b".into(), language };
+    let other = ApprovedTemplate { template: english, ..named("b") };
+    let all = [named("a"), named("b"), other.clone(), by_id()];
+    assert!(verified(stage, &added, added.version, &all).await);
+    assert_eq!(approved(&named("b")).await, [named("b"), other]);
+    assert_eq!(approved(&by_id()).await, [by_id()]);
+    assert_eq!(approved(&named("c")).await, all);
+    let elsewhere = stage.ports.channels.approved_templates(stage.home.channel, &by_id().template).await;
+    assert_eq!(elsewhere.expect("approved_templates"), []);
+    assert!(revise(stage, &ChannelRevision { settings: Some((settings("two"), None)), ..revision(&added) }).await);
+    assert_eq!(approved(&named("b")).await, []);
+}
+
 /// Composed before the pause or after.
 pub async fn messages_of_a_paused_channel_wait_and_their_time_stands_still(stage: &Stage) {
     let before = stage.opened().await;

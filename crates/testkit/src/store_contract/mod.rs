@@ -12,7 +12,9 @@ pub mod contacts;
 pub mod faults;
 pub mod inbound;
 pub mod managing;
+pub mod openers;
 pub mod opening;
+pub mod quotas;
 pub mod racing;
 pub mod reading;
 pub mod receipts;
@@ -28,7 +30,7 @@ pub use stage::{Place, Stage};
 use async_trait::async_trait;
 use overture_domain::ports::{
     ApiKeyRepo, ChannelRegistry, ChannelRepo, ContactRepo, ConversationRepo, DeliveryRepo, InboundRepo, Observatory,
-    ReceiptRepo, RetentionRepo, TenantRepo, WakeupQueue,
+    QuotaRepo, ReceiptRepo, RetentionRepo, TenantRepo, WakeupQueue,
 };
 use std::sync::Arc;
 use std::time::Duration;
@@ -44,6 +46,7 @@ pub struct StorePorts {
     pub deliveries: Arc<dyn DeliveryRepo>,
     pub receipts: Arc<dyn ReceiptRepo>,
     pub inbound: Arc<dyn InboundRepo>,
+    pub quotas: Arc<dyn QuotaRepo>,
     pub keys: Arc<dyn ApiKeyRepo>,
     pub tenants: Arc<dyn TenantRepo>,
     pub wakeups: Arc<dyn WakeupQueue>,
@@ -56,7 +59,7 @@ impl StorePorts {
     pub fn of<S>(store: &S) -> Self
     where
         S: ContactRepo + ChannelRepo + ConversationRepo + DeliveryRepo + ReceiptRepo + InboundRepo + ApiKeyRepo,
-        S: ChannelRegistry + TenantRepo + WakeupQueue + RetentionRepo + Observatory + Clone + 'static,
+        S: ChannelRegistry + QuotaRepo + TenantRepo + WakeupQueue + RetentionRepo + Observatory + Clone + 'static,
     {
         let store = Arc::new(store.clone());
         Self {
@@ -67,6 +70,7 @@ impl StorePorts {
             deliveries: store.clone(),
             receipts: store.clone(),
             inbound: store.clone(),
+            quotas: store.clone(),
             keys: store.clone(),
             tenants: store.clone(),
             wakeups: store.clone(),
@@ -156,6 +160,14 @@ macro_rules! store_contract {
                     crossed_pairs_of_addresses_never_make_twins
                     the_same_opening_many_times_at_once_is_one
                     many_conversations_live_at_once_and_all_end;
+                quotas:
+                    no_more_are_opened_than_the_day_of_a_channel_allows
+                    no_more_are_opened_to_one_contact_than_an_hour_allows
+                    of_many_at_once_exactly_as_many_are_opened_as_there_is_room_for
+                    what_is_refused_or_repeated_counts_nothing
+                    a_member_without_room_spoils_no_other
+                    looking_at_a_quota_counts_nothing
+                    a_count_is_kept_while_its_period_lasts;
                 tenancy:
                     a_conversation_of_another_tenant_does_not_exist
                     a_message_of_another_tenant_does_not_exist
@@ -255,6 +267,11 @@ macro_rules! store_contract {
                     what_was_held_leaves_when_the_contact_writes_and_its_time_begins_then
                     a_wish_to_stop_cancels_what_was_held
                     what_is_held_too_long_is_over;
+                openers:
+                    what_waits_for_an_answer_is_in_vain_once_what_was_to_ask_has_failed
+                    a_receipt_may_say_that_what_was_to_ask_has_failed
+                    nobody_waits_in_vain_while_what_was_to_ask_may_have_arrived
+                    who_joins_what_is_asked_while_it_fails_asks_anew_or_waits_in_vain;
                 managing:
                     a_channel_is_shown_with_its_settings_and_the_names_of_its_secrets
                     channels_are_read_page_by_page
@@ -265,6 +282,7 @@ macro_rules! store_contract {
                     what_waits_for_a_channel_is_due_when_it_is_verified
                     a_verification_of_other_settings_is_not_kept
                     templates_are_asked_for_once_in_their_time_and_not_before_the_first_verification
+                    approved_templates_are_found_by_name_until_the_settings_change
                     messages_of_a_paused_channel_wait_and_their_time_stands_still
                     a_message_whose_time_had_ended_before_the_pause_is_expired
                     a_resumed_channel_gives_back_the_time_it_stood_still_and_wakes_what_waits

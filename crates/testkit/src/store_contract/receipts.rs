@@ -13,7 +13,7 @@ use overture_domain::ports::{
 use overture_domain::receipts::{Standing, Verdict, judge};
 use std::time::Duration;
 
-fn receipt(id: &str, status: ReceiptStatus) -> Receipt {
+pub(super) fn receipt(id: &str, status: ReceiptStatus) -> Receipt {
     let failure = (status == ReceiptStatus::Failed).then(|| ReceiptFailure {
         code: "filtered".into(),
         provider_code: Some("30007".into()),
@@ -23,7 +23,7 @@ fn receipt(id: &str, status: ReceiptStatus) -> Receipt {
     Receipt { provider_message_id: id.into(), message_id: None, status, at: Some(SEEN.plus(HOUR)), failure }
 }
 
-fn of(message: MessageId, receipt: Receipt) -> Receipt {
+pub(super) fn of(message: MessageId, receipt: Receipt) -> Receipt {
     Receipt { message_id: Some(message), ..receipt }
 }
 
@@ -33,7 +33,7 @@ impl Stage {
     }
 
     /// Judges a receipt on what is there, and keeps it.
-    async fn take(&self, place: &OpenConversation, receipt: &Receipt) -> Result<Kept, SaveError> {
+    pub(super) async fn take(&self, place: &OpenConversation, receipt: &Receipt) -> Result<Kept, SaveError> {
         let standing = self.standing(place, receipt).await;
         self.keep_receipt(place, receipt, standing).await
     }

@@ -187,6 +187,7 @@ impl Stage {
             wire_message_id: Some(format!("<{message_id}@mail.example.com>")),
             deliver_within: DeliverWithin::from_millis(3_600_000),
             notices: Vec::new(),
+            quotas: Vec::new(),
             idempotency: None,
             claimed_for: HOUR,
             created_at: SEEN.plus(Duration::from_secs(number)),

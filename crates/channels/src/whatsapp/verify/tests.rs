@@ -130,21 +130,6 @@ async fn where_nobody_answers_or_nobody_may_ask_that_is_told() {
 }
 
 #[test]
-fn placeholders_are_numbers_by_size_or_names_as_they_come() {
-    for (text, expected) in [
-        ("nothing", &[][..]),
-        ("{{1}}", &["1"]),
-        ("{{2}} and {{1}} and {{2}}, {{10}}", &["1", "2", "10"]),
-        ("{{name}} at {{ time }}, {{name}}", &["name", "time"]),
-        ("{{}} {{ a b }} {{x", &[]),
-        ("{{{{1}}}}", &["1"]),
-        ("{1} {{order_id}} ü{{größe}}", &["order_id"]),
-    ] {
-        assert_eq!(placeholders(text), expected, "{text}");
-    }
-}
-
-#[test]
 fn a_template_that_needs_more_than_its_body_is_left_out() {
     let body = json!({"type": "BODY", "text": "Hallo {{1}}"});
     let is_listed = |others: Value| {

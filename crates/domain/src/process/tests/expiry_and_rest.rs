@@ -51,6 +51,17 @@ fn what_was_held_in_vain_says_that_nobody_opened() {
 }
 
 #[test]
+fn what_nobody_could_be_asked_for_says_so_and_asks_for_a_person() {
+    let waiting = process(vec![PendingMessage { status: MessageStatus::Held, in_vain: true, ..pending(1) }]);
+    assert_eq!(woken(&waiting), Effect::Deliver(vec![message(1)]), "it does not wait for the end of its time");
+    let (after, change) = kept(waiting, Event::OpenerFailed { message: message(1), at: AT });
+    assert_eq!(change.message.status, MessageStatus::Failed);
+    assert_eq!(change.message.error.unwrap().code, OPENER_FAILED);
+    assert_eq!(change.attention.unwrap().reason, AttentionReason::MessageFailed);
+    assert_eq!(woken(&after), Effect::Finish);
+}
+
+#[test]
 fn a_text_that_may_not_leave_outside_the_window_fails_and_asks_for_a_person() {
     let (_, change) = kept(process(vec![pending(1)]), Event::WindowClosed { message: message(1), at: AT });
     assert_eq!(change.message.status, MessageStatus::Failed);

@@ -4,11 +4,13 @@ use super::command::Fields;
 use super::contact::{ChosenContact, Named, choose};
 use super::wording::{Worded, word};
 use super::{Details, Problem, ProblemCode};
-use crate::entities::{Address, Channel, ChannelKind, ChannelState, Recipient};
+use crate::entities::{Address, Channel, ChannelKind, ChannelState, OutsideWindow, Recipient};
 use crate::ids::ChannelId;
 use crate::notice::Notice;
-use crate::ports::{KnownContacts, KnownPlace};
-use crate::values::{Agent, Content, ContentLimit, DeliverWithin, PhoneNumber, SmsSegments, Subject};
+use crate::ports::{ApprovedTemplate, KnownContacts, KnownPlace};
+use crate::values::{
+    Agent, Content, ContentLimit, Country, DeliverWithin, PhoneNumber, SmsSegments, Subject, TemplateName,
+};
 
 /// Everything the rules look at, read in one round trip.
 pub(super) struct Known {
@@ -16,6 +18,8 @@ pub(super) struct Known {
     pub(super) contacts: KnownContacts,
     /// Whether the contact has written within a day; looked up only where the channel has a window.
     pub(super) window_open: bool,
+    /// Approved templates of the channel, by the name of the one that would leave; looked up only where one would.
+    pub(super) approved: Vec<ApprovedTemplate>,
     /// The most segments that one SMS may take.
     pub(super) sms_segments: usize,
 }
@@ -29,6 +33,22 @@ impl Known {
             Address::Phone(number) => Some((channel.id, number)),
             Address::Email(_) => None,
         }
+    }
+
+    /// The template that would leave, and through which channel; `None` where none would.
+    pub(super) fn leaves_by(&self, fields: &Fields) -> Option<(ChannelId, TemplateName)> {
+        let channel = self.place.channel.as_ref().filter(|channel| channel.kind == ChannelKind::WhatsApp)?;
+        if let Some(template) = fields.template.as_ref().ok()? {
+            return Some((channel.id, template.template.clone()));
+        }
+        if self.window_open || !channel.has_window() {
+            return None;
+        }
+        let template = match channel.outside_window.as_ref()? {
+            OutsideWindow::Carry(carry) => carry.template(),
+            OutsideWindow::Opener(opener) => opener.template(),
+        };
+        Some((channel.id, template.clone()))
     }
 }
 
@@ -65,10 +85,13 @@ pub(super) fn examine(fields: &Fields, known: &Known, strict: bool) -> Result<Pl
         Some(kind) if contact_known => found.note(choose(&named(fields, known, kind), &known.contacts, name, strict)),
         _ => None,
     };
+    if let (Some(channel), Some(choice)) = (&channel, &choice) {
+        found.note(country(fields, channel, &choice.recipient));
+    }
     found.note(fields.contact_name.as_ref().map_err(Problem::clone));
     let subject = found.subject(fields, kind);
     let content = found.content(fields, kind, known.sms_segments);
-    let wording = found.wording(fields, channel.as_ref(), content.as_ref(), known.window_open);
+    let wording = found.wording(fields, channel.as_ref(), content.as_ref(), known);
     let deliver_within = found.note(fields.deliver_within.clone());
     let agent = found.note(fields.agent.clone());
     let (
@@ -95,6 +118,34 @@ pub(super) fn examine(fields: &Fields, known: &Known, strict: bool) -> Result<Pl
         deliver_within,
         agent,
         notices,
+    })
+}
+
+/// A number must lie in a country that the channel writes to; one whose country cannot be told may lie anywhere.
+fn country(fields: &Fields, channel: &Channel, recipient: &Recipient) -> Result<(), Problem> {
+    let (Some(allowed), Address::Phone(number)) = (&channel.limits.allowed_countries, &recipient.address) else {
+        return Ok(());
+    };
+    let country = number.country();
+    if country.is_some_and(|country| allowed.contains(&country)) {
+        return Ok(());
+    }
+    let codes: Vec<_> = allowed.iter().map(Country::as_str).collect();
+    let lies = country.map_or_else(
+        || "is a number of no country that can be told".to_owned(),
+        |country| format!("is a number of {country}"),
+    );
+    let field = if matches!(fields.contact_id, Ok(Some(_))) { "contactId" } else { "contactPhone" };
+    Err(Problem {
+        details: Some(Details::Country { country, allowed: allowed.clone() }),
+        ..Problem::new(
+            ProblemCode::CountryNotAllowed,
+            field,
+            format!(
+                "{field} {lies}, and this channel writes only to {} (allowedCountries). Use another channel, or have the country added.",
+                codes.join(", ")
+            ),
+        )
     })
 }
 
@@ -211,10 +262,10 @@ impl Found {
         fields: &Fields,
         channel: Option<&Channel>,
         content: Option<&Content>,
-        open: bool,
+        known: &Known,
     ) -> Option<Worded> {
         let template = self.note(fields.template.clone())?;
-        self.note(word(channel?, content?, template.as_ref(), open))
+        self.note(word(channel?, content?, template.as_ref(), known.window_open, &known.approved))
     }
 
     fn content(&mut self, fields: &Fields, kind: Option<ChannelKind>, sms_segments: usize) -> Option<Content> {

@@ -24,15 +24,19 @@ impl Lookups {
         Self { contacts, channels, inbound, sms_segments }
     }
 
-    /// Everything the rules look at, in one round trip; only a channel with a window costs a second.
+    /// Everything the rules look at, in one round trip; only a channel with a window costs a second, and a template a third.
     pub(super) async fn load(&self, caller: &Caller, fields: &Fields) -> Result<Known, StoreError> {
         let wanted = fields.wanted_contact();
         let place = self.channels.place(caller.tenant_id, fields.workspace_id(), fields.channel_id());
         let contacts = self.contacts.matching(caller.tenant_id, &wanted);
         let (place, contacts) = futures_util::future::try_join(place, contacts).await?;
-        let mut known = Known { place, contacts, window_open: false, sms_segments: self.sms_segments };
+        let mut known =
+            Known { place, contacts, window_open: false, approved: Vec::new(), sms_segments: self.sms_segments };
         if let Some((channel, number)) = known.awaits_contact(fields) {
             known.window_open = self.inbound.wrote_within(channel, &number, WINDOW).await?;
+        }
+        if let Some((channel, template)) = known.leaves_by(fields) {
+            known.approved = self.channels.approved_templates(channel, &template).await?;
         }
         Ok(known)
     }

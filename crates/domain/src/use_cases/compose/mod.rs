@@ -1,5 +1,6 @@
 //! Opens a conversation that one of our agents begins.
 
+mod approved;
 mod command;
 mod contact;
 mod examine;
@@ -187,6 +188,7 @@ impl ComposeOutbound {
             match self.conversations.open(opening).await {
                 // Somebody was faster: decide again on what is there now.
                 Err(OpenError::ContactMoved | OpenError::KeyTaken) => {}
+                Err(OpenError::QuotaExceeded(exceeded)) => return Err(ComposeError::Refused(exceeded.into())),
                 Err(OpenError::Store(error)) => return Err(error.into()),
                 Ok(opened) => {
                     let order = StartOrder { conversation_id, workspace_id, generation: opened.generation, tries: 0 };
@@ -239,6 +241,7 @@ impl ComposeOutbound {
             wire_message_id: plan.channel.message_id_domain.as_ref().map(|domain| format!("<{message_id}@{domain}>")),
             deliver_within: plan.deliver_within.unwrap_or_else(|| self.rules.deliver_within.of(plan.channel.kind)),
             notices: plan.notices,
+            quotas: plan.channel.limits.quotas(),
             idempotency,
             claimed_for: self.claimed_for,
             created_at: self.clock.now(),

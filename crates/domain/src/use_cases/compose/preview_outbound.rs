@@ -4,10 +4,10 @@ use super::contact::ChosenContact;
 use super::examine::{Known, examine};
 use super::lookups::Lookups;
 use super::{ComposeCommand, ComposeError, ComposeRules, Problem, authorise, visible};
-use crate::entities::{Caller, Channel, ChannelKind, Recipient, Scope};
+use crate::entities::{Caller, Channel, ChannelKind, QuotaExceeded, Recipient, Scope};
 use crate::ids::ContactId;
 use crate::notice::Notice;
-use crate::ports::{ChannelRepo, ContactRepo, InboundRepo, StoreError};
+use crate::ports::{ChannelRepo, ContactRepo, InboundRepo, QuotaRepo, StoreError};
 use crate::values::{Content, DeliverWithin, FilledTemplate, SmsSegments, Wording};
 use std::sync::Arc;
 
@@ -15,6 +15,7 @@ use std::sync::Arc;
 pub struct PreviewOutbound {
     lookups: Lookups,
     channels: Arc<dyn ChannelRepo>,
+    quotas: Arc<dyn QuotaRepo>,
     rules: ComposeRules,
 }
 
@@ -60,10 +61,11 @@ impl PreviewOutbound {
         contacts: Arc<dyn ContactRepo>,
         channels: Arc<dyn ChannelRepo>,
         inbound: Arc<dyn InboundRepo>,
+        quotas: Arc<dyn QuotaRepo>,
         rules: ComposeRules,
     ) -> Self {
         let lookups = Lookups::new(contacts, Arc::clone(&channels), inbound, rules.sms_segments);
-        Self { lookups, channels, rules }
+        Self { lookups, channels, quotas, rules }
     }
 
     /// Looks at everything a compose looks at.
@@ -78,6 +80,9 @@ impl PreviewOutbound {
             Ok(plan) => plan,
             Err(problems) => return Ok(Preview::Refused(problems)),
         };
+        if let Some(exceeded) = self.exceeded(&plan.channel, &plan.recipient).await? {
+            return Ok(Preview::Refused(vec![exceeded.into()]));
+        }
         let (template, opener) = leaves(plan.worded.wording, plan.worded.held.map(|(opener, _)| opener), &known);
         let kind = plan.channel.kind;
         let contact = match plan.contact {
@@ -98,6 +103,14 @@ impl PreviewOutbound {
             template,
             opener,
         })))
+    }
+
+    async fn exceeded(&self, channel: &Channel, to: &Recipient) -> Result<Option<QuotaExceeded>, StoreError> {
+        let quotas = channel.limits.quotas();
+        if quotas.is_empty() {
+            return Ok(None);
+        }
+        self.quotas.exceeded(channel.id, &to.address, &quotas).await
     }
 
     async fn from(&self, channel: &Channel) -> Result<Option<String>, StoreError> {

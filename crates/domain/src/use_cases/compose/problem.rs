@@ -1,8 +1,9 @@
 //! What can be wrong with a compose request: one code per rule of the contract, one text that says what to do.
 
-use crate::entities::{AddressKind, worded};
+use crate::entities::{AddressKind, Quota, QuotaExceeded, worded};
 use crate::ids::ContactId;
-use crate::values::Flaw;
+use crate::values::{Country, Flaw};
+use std::collections::BTreeSet;
 
 /// The stable codes of refused requests, in the order in which they are checked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -35,6 +36,8 @@ pub enum ProblemCode {
     ContactConflict,
     /// The contact has no address for this kind of channel.
     ContactUnreachable,
+    /// The channel does not write to the country of the number.
+    CountryNotAllowed,
     /// `contactName` cannot be used.
     InvalidContactName,
     /// An email needs a subject.
@@ -55,6 +58,8 @@ pub enum ProblemCode {
     InvalidDeliverWithin,
     /// `agent` cannot be used.
     InvalidAgent,
+    /// The channel has taken as many messages as it may for now.
+    QuotaExceeded,
 }
 worded!(ProblemCode {
     InvalidWorkspaceId => "invalid_workspace_id", UnknownWorkspace => "unknown_workspace",
@@ -63,10 +68,12 @@ worded!(ProblemCode {
     InvalidContactId => "invalid_contact_id", ContactAndAddress => "contact_and_address", UnknownContact => "unknown_contact",
     InvalidContactEmail => "invalid_contact_email", InvalidContactPhone => "invalid_contact_phone",
     ContactMissing => "contact_missing", ContactConflict => "contact_conflict", ContactUnreachable => "contact_unreachable",
+    CountryNotAllowed => "country_not_allowed",
     InvalidContactName => "invalid_contact_name", SubjectRequired => "subject_required", InvalidSubject => "invalid_subject",
     ContentRequired => "content_required", InvalidContent => "invalid_content", ContentTooLong => "content_too_long",
     InvalidTemplate => "invalid_template", TemplateRequired => "template_required",
     InvalidDeliverWithin => "invalid_deliver_within", InvalidAgent => "invalid_agent",
+    QuotaExceeded => "quota_exceeded",
 });
 
 /// Facts about a problem, for programs.
@@ -80,6 +87,29 @@ pub enum Details {
         length: usize,
         /// Of these.
         unit: &'static str,
+    },
+    /// The country of a number, if it can be told, and those that are allowed.
+    Country {
+        /// That of the number.
+        country: Option<Country>,
+        /// Those that are allowed.
+        allowed: BTreeSet<Country>,
+    },
+    /// The quota that is used up.
+    Quota {
+        /// Which.
+        quota: Quota,
+        /// How many messages it allows.
+        limit: u32,
+        /// In how many whole seconds there is room again.
+        retry_after: u32,
+    },
+    /// What would fit: `templates`, `languages` or `variables`.
+    Fitting {
+        /// Which of these.
+        what: &'static str,
+        /// Them.
+        values: Vec<String>,
     },
     /// The contacts that the addresses name.
     Contacts(Vec<(ContactId, AddressKind)>),
@@ -115,5 +145,22 @@ impl Problem {
 
     pub(super) fn flawed(code: ProblemCode, field: &'static str, flaw: &Flaw) -> Self {
         Self::new(code, field, format!("{field} {flaw}"))
+    }
+}
+
+impl From<QuotaExceeded> for Problem {
+    fn from(QuotaExceeded { quota, limit, ends_in }: QuotaExceeded) -> Self {
+        let whole = ends_in.as_secs() + u64::from(ends_in.subsec_nanos() > 0);
+        let retry_after = u32::try_from(whole).unwrap_or(u32::MAX).max(1);
+        let (takes, next) = match quota {
+            Quota::PerDay => ("messages a day", "the next day of UTC"),
+            Quota::PerContactPerHour => ("messages an hour to one contact", "the next hour"),
+        };
+        let text = format!(
+            "This channel takes at most {limit} {takes} ({quota}), and they are used up. Nothing was stored. Send it again in {retry_after} s, \
+             when {next} has begun, or have {quota} raised."
+        );
+        let details = Some(Details::Quota { quota, limit, retry_after });
+        Self { code: ProblemCode::QuotaExceeded, field: None, text, details }
     }
 }

@@ -2,10 +2,12 @@
 //! that is asked for it panics.
 
 mod access;
+mod approved;
 mod contact_name;
 mod contacts;
 mod opening;
 mod order;
+mod quotas;
 mod races;
 mod repeating;
 mod rules;

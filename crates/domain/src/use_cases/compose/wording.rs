@@ -1,8 +1,10 @@
 //! How a message leaves: as it was written, or by a template.
 
+use super::approved::{Misfit, fitting, name_of};
 use super::{Details, Problem, ProblemCode};
 use crate::entities::{Channel, ChannelKind, OutsideWindow};
-use crate::values::{Content, FilledTemplate, TemplateMessage, Wording};
+use crate::ports::ApprovedTemplate;
+use crate::values::{Content, FilledTemplate, TemplateMessage, TooLong, Wording};
 use std::time::Duration;
 
 /// How a message leaves, and whether it waits for the contact to write.
@@ -18,44 +20,38 @@ impl From<Wording> for Worded {
     }
 }
 
-/// Decides it. `open` says whether the contact has written within a day.
+/// Decides it. `open` says whether the contact has written within a day; `approved` are the channel's templates by the name of
+/// the one that would leave, all where none goes by it. Where none is listed (the channel was never verified, has other settings
+/// since, or its provider told of none) nothing is known of templates: then the provider decides when the message leaves.
 pub(super) fn word(
     channel: &Channel,
     content: &Content,
     template: Option<&TemplateMessage>,
     open: bool,
+    approved: &[ApprovedTemplate],
 ) -> Result<Worded, Problem> {
     if let Some(template) = template {
         if channel.kind != ChannelKind::WhatsApp {
             let text = "template is for WhatsApp channels, and this one is none. Leave it out.";
             return Err(Problem::new(ProblemCode::InvalidTemplate, "template", text.into()));
         }
-        return Ok(Wording::Template(FilledTemplate { message: template.clone(), text: None }).into());
+        return Ok(Wording::Template(asked_for(template, approved)?).into());
     }
     if !channel.has_window() {
         return Ok(Wording::AsWritten.into());
     }
     match &channel.outside_window {
         Some(OutsideWindow::Carry(carry)) => match carry.carry(content) {
-            Ok(filled) => Ok(Wording::OrTemplate(filled).into()),
+            Ok(filled) if open => Ok(Wording::OrTemplate(filled).into()),
+            Ok(filled) => Ok(Wording::OrTemplate(of_the_channel(filled, approved)?).into()),
             // It leaves only if it leaves soon enough.
             Err(_) if open => Ok(Wording::AsWritten.into()),
-            Err(over) => Err(Problem {
-                details: Some(Details::TooLong { limit: over.limit, length: over.length, unit: over.unit }),
-                ..Problem::new(
-                    ProblemCode::ContentTooLong,
-                    "content",
-                    format!(
-                        "content has {} characters with single spaces. The contact has not written for 24 hours, so that it must travel \
-                         inside a template, where {} fit. Shorten it.",
-                        over.length, over.limit
-                    ),
-                )
-            }),
+            Err(over) => Err(does_not_fit_in(&over)),
         },
         _ if open => Ok(Wording::AsWritten.into()),
         Some(OutsideWindow::Opener(opener)) => {
-            Ok(Worded { wording: Wording::AsWritten, held: Some((opener.filled(), opener.hold_for())) })
+            let asks = of_the_channel(opener.filled(), approved)?;
+            Ok(Worded { wording: Wording::AsWritten, held: Some((asks, opener.hold_for())) })
         }
         None => Err(Problem::new(
             ProblemCode::TemplateRequired,
@@ -64,5 +60,57 @@ pub(super) fn word(
              say in the channel's outsideWindow what is to leave."
                 .into(),
         )),
+    }
+}
+
+/// The template of a request, filled.
+fn asked_for(template: &TemplateMessage, approved: &[ApprovedTemplate]) -> Result<FilledTemplate, Problem> {
+    if approved.is_empty() {
+        return Ok(FilledTemplate { message: template.clone(), text: None });
+    }
+    fitting(template, approved).map_err(|Misfit { flaw, details }| Problem {
+        details: Some(details),
+        ..Problem::new(
+            ProblemCode::InvalidTemplate,
+            "template",
+            format!("template {} {flaw}", name_of(&template.template)),
+        )
+    })
+}
+
+/// A template of the channel's own. Whoever composes cannot mend it, but may give another.
+fn of_the_channel(filled: FilledTemplate, approved: &[ApprovedTemplate]) -> Result<FilledTemplate, Problem> {
+    if approved.is_empty() {
+        return Ok(filled);
+    }
+    match fitting(&filled.message, approved) {
+        Ok(_) => Ok(filled),
+        Err(Misfit { flaw, details }) => Err(Problem {
+            details: Some(details),
+            ..Problem::new(
+                ProblemCode::TemplateRequired,
+                "template",
+                format!(
+                    "template is required: the contact has not written for 24 hours, and the template of the channel's outsideWindow \
+                     cannot leave. Give one, or mend outsideWindow: {} {flaw}",
+                    name_of(&filled.message.template)
+                ),
+            )
+        }),
+    }
+}
+
+fn does_not_fit_in(over: &TooLong) -> Problem {
+    Problem {
+        details: Some(Details::TooLong { limit: over.limit, length: over.length, unit: over.unit }),
+        ..Problem::new(
+            ProblemCode::ContentTooLong,
+            "content",
+            format!(
+                "content has {} characters with single spaces. The contact has not written for 24 hours, so that it must travel \
+                 inside a template, where {} fit. Shorten it.",
+                over.length, over.limit
+            ),
+        )
     }
 }

@@ -47,6 +47,7 @@ fn due(n: u128) -> PendingMessage {
         unclear: 0,
         next_attempt_at: NOW,
         deliver_by: NOW.plus(10 * MINUTE),
+        in_vain: false,
     }
 }
 

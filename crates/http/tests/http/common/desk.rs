@@ -279,7 +279,7 @@ fn application(
     Application {
         authenticate: Arc::new(Authenticate::new(store.clone(), clock.clone())),
         compose: Arc::new(ComposeOutbound::new(ports, RequestHasher::new(&[7; 32]), rules)),
-        preview: Arc::new(PreviewOutbound::new(store.clone(), store.clone(), store.clone(), rules)),
+        preview: Arc::new(PreviewOutbound::new(store.clone(), store.clone(), store.clone(), store.clone(), rules)),
         webhooks: Arc::new(webhooks(&store)),
         conversations: conversations.clone(),
         contacts: store.clone(),

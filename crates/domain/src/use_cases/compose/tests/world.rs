@@ -9,8 +9,8 @@ use crate::entities::{
 };
 use crate::ids::{ApiKeyId, ChannelId, ContactId, TenantId, Version, WorkspaceId};
 use crate::ports::{
-    KnownContacts, KnownPlace, MockChannelRepo, MockClock, MockContactRepo, MockConversationRepo, MockIdGenerator,
-    MockInboundRepo, MockWorkflowStarter, Opened, Started, WantedContact,
+    ApprovedTemplate, KnownContacts, KnownPlace, MockChannelRepo, MockClock, MockContactRepo, MockConversationRepo,
+    MockIdGenerator, MockInboundRepo, MockWorkflowStarter, Opened, Started, WantedContact,
 };
 use crate::time::Timestamp;
 use crate::values::{DisplayName, EmailAddress, PhoneNumber};
@@ -42,6 +42,8 @@ pub(super) struct World {
     pub(super) contacts: Vec<Contact>,
     /// Whether the contact has written within a day.
     pub(super) window_open: bool,
+    /// What the channel's provider has approved.
+    pub(super) approved: Vec<ApprovedTemplate>,
     /// The most segments that one SMS may take.
     pub(super) sms_segments: usize,
 }
@@ -66,6 +68,7 @@ pub(super) fn world_on(kind: ChannelKind) -> World {
         channel: Some(channel(kind)),
         contacts: vec![],
         window_open: false,
+        approved: vec![],
         sms_segments: 10,
     }
 }
@@ -161,6 +164,7 @@ impl World {
             place,
             contacts: self.matching(&fields.wanted_contact()),
             window_open: self.window_open,
+            approved: self.approved.clone(),
             sms_segments: self.sms_segments,
         }
     }
@@ -173,6 +177,11 @@ impl World {
             assert_eq!(tenant, TENANT, "only the caller's tenant is looked into");
             Ok(places.place(workspace, channel))
         });
+        // Nobody but a channel of WhatsApp is asked for templates.
+        if self.channel.as_ref().is_some_and(|channel| channel.kind == ChannelKind::WhatsApp) {
+            let approved = self.approved.clone();
+            channel_repo.expect_approved_templates().times(..=1).returning(move |_, _| Ok(approved.clone()));
+        }
         let mut contact_repo = MockContactRepo::new();
         contact_repo.expect_matching().returning(move |tenant, wanted| {
             assert_eq!(tenant, TENANT, "only the caller's tenant is looked into");

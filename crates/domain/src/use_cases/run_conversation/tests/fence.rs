@@ -1,7 +1,7 @@
 //! Whatever the fence says, at most one attempt is made, and only where it was begun.
 
 use super::*;
-use crate::entities::EXPIRED;
+use crate::entities::{EXPIRED, OPENER_FAILED};
 
 #[tokio::test]
 async fn a_conversation_that_is_not_there_is_done() {
@@ -98,6 +98,19 @@ async fn a_message_whose_time_has_passed_fails_as_expired_and_is_not_sent() {
     let change = only(&written);
     assert_eq!(change.message.status, MessageStatus::Failed);
     assert_eq!(change.message.error.unwrap().code, EXPIRED);
+    assert_eq!(change.attempt, None);
+}
+
+#[tokio::test]
+async fn a_message_that_is_held_for_an_answer_that_cannot_come_fails_and_is_not_sent() {
+    let held = PendingMessage { status: MessageStatus::Held, in_vain: true, ..due(1) };
+    let mut deliveries = store(&process(vec![held]));
+    fence(&mut deliveries, 1, Begun::OpenerFailed);
+    let written = keeps(&mut deliveries);
+    assert_eq!(run_without_sending(deliveries).await.unwrap(), Next::Done);
+    let change = only(&written);
+    assert_eq!(change.message.status, MessageStatus::Failed);
+    assert_eq!(change.message.error.unwrap().code, OPENER_FAILED);
     assert_eq!(change.attempt, None);
 }
 

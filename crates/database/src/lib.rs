@@ -22,6 +22,7 @@ mod messages;
 mod migrations;
 mod observatory;
 mod open;
+mod paces;
 #[cfg(test)]
 mod reading_cost;
 mod receipts;

@@ -23,6 +23,11 @@ impl MigratorTrait for Migrator {
                 sqlite: include_str!("m0003_channel_management.sqlite.sql"),
                 postgres: include_str!("m0003_channel_management.postgres.sql"),
             }),
+            Box::new(Step {
+                name: "m0004_paces",
+                sqlite: include_str!("m0004_paces.sqlite.sql"),
+                postgres: include_str!("m0004_paces.postgres.sql"),
+            }),
         ]
     }
 }

@@ -5,6 +5,7 @@
 mod delivering;
 mod inbound;
 mod opening;
+mod pacing;
 mod reading;
 mod receipts;
 mod registers;

@@ -174,6 +174,10 @@ impl RetentionRepo for MemoryStore {
             swept
         })
     }
+
+    async fn sweep_paces(&self, idle: Duration, batch: u32) -> Result<u32, StoreError> {
+        self.transact(|tables, now| tables.forget_paces(idle, batch, now))
+    }
 }
 
 #[async_trait]

@@ -310,6 +310,7 @@ impl Stage {
             },
             attempt: None,
             channel: None,
+            hold: None,
             at: SEEN.plus(HOUR),
         }
     }

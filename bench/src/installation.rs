@@ -92,8 +92,13 @@ impl Installation {
     pub(crate) async fn add_smtp_channel(&self, port: u16) -> Result<String> {
         let config =
             format!(r#"{{"host":"127.0.0.1","port":{port},"tls":"none","from":"Overture <bench@example.com>"}}"#);
-        let place = ["--workspace", &self.workspace, "--name", "bench", "--config", &config];
-        let arguments = [&["channel", "add", "--type", "email", "--transport", "smtp"], &place[..]].concat();
+        self.add_channel(&["--type", "email", "--transport", "smtp", "--config", &config]).await
+    }
+
+    /// A channel that is made so; its id.
+    pub(crate) async fn add_channel(&self, how: &[&str]) -> Result<String> {
+        let place = ["channel", "add", "--workspace", &self.workspace, "--name", "bench"];
+        let arguments = [&place[..], how].concat();
         let made = ask(&mut self.command(), &arguments).await?;
         made["channelId"].as_str().map(str::to_owned).with_context(|| format!("no channel was made: {made}"))
     }

@@ -9,6 +9,7 @@
 //! | `relay` | backlog, rounds | the relay on a backlog beside a bare loop of the SDK's client |
 //! | `latency` | rate, seconds | from the 200 to a mail server's acceptance, embedded engine |
 //! | `production` | rate, seconds, backlog | the same on PostgreSQL and Temporal, and the worker's memory |
+//! | `pace` | messages, people, a second | WhatsApp against a server that enforces its limits |
 //! | `deliveries` | count | many composes, all delivered to the sandbox |
 //! | `rest` | starts, seconds | start and idle |
 
@@ -22,6 +23,7 @@ mod figures;
 mod installation;
 mod latency;
 mod measured;
+mod pace;
 mod pgbench;
 mod postgres;
 mod process;
@@ -44,10 +46,11 @@ async fn main() -> Result<()> {
         "relay" => relay::run(number(1, 2_000)?, number(2, 5)?).await?,
         "latency" => latency::run(number(1, 50)?, number(2, 30)?).await?,
         "production" => latency::production(number(1, 10)?, number(2, 60)?, number(3, 2_000)?).await?,
+        "pace" => pace::run(number(1, 500)?, number(2, 50)?, number(3, 20)?).await?,
         "deliveries" => deliveries::run(number(1, 100_000)?).await?,
         "rest" => rest::run(number(1, 11)?, number(2, 30)?).await?,
         other => bail!(
-            "{other} is no benchmark; there are: compose, postgres, away, relay, latency, production, deliveries, rest"
+            "{other} is no benchmark; there are: compose, postgres, away, relay, latency, production, pace, deliveries, rest"
         ),
     };
     writeln!(std::io::stdout(), "{report}")?;

@@ -131,6 +131,14 @@ impl Client {
         self.send(self.http.get(format!("{}{path}", self.url))).await
     }
 
+    /// Changes.
+    ///
+    /// # Errors
+    /// No answer.
+    pub async fn patch(&self, path: &str, body: &Value) -> Result<Answer> {
+        self.send(self.http.patch(format!("{}{path}", self.url)).json(body)).await
+    }
+
     /// The only message of a conversation that was just composed.
     ///
     /// # Errors

@@ -1,6 +1,7 @@
 //! A provider's API on a loopback port: it takes every message that is addressed and signed on as its own kind wants it,
 //! until it is told otherwise, byte for byte, so that an answer can also be late, cut off or none.
 
+use crate::limits::{Limited, Limits};
 use anyhow::{Context, Result};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -33,6 +34,9 @@ pub trait Provider: Send + Sync + 'static {
 
     /// The id of the message that it takes as its `number`th, and the answer that says so.
     fn takes(&self, asked: &Asked, number: usize) -> (String, Vec<u8>);
+
+    /// The answer to a message that comes too soon.
+    fn limits(&self, limited: Limited) -> Vec<u8>;
 }
 
 /// What becomes of a request that the provider has read.
@@ -68,7 +72,9 @@ struct Rule {
 #[derive(Default)]
 struct State {
     rules: Vec<Rule>,
+    limits: Option<Limits>,
     delivered: Vec<Delivered>,
+    limited: Vec<Limited>,
     strange: Vec<Asked>,
 }
 
@@ -107,6 +113,16 @@ impl ProviderServer {
     /// rule that fits counts.
     pub fn rule(&self, to: &str, act: Act, times: Option<u32>) {
         lock(&self.state).rules.push(Rule { to: to.to_owned(), act, left: times });
+    }
+
+    /// From now on it takes no more than this. What is refused for it is not delivered.
+    pub fn enforce(&self, limits: Limits) {
+        lock(&self.state).limits = Some(limits);
+    }
+
+    /// What requests ran into, in order.
+    pub fn limited(&self) -> Vec<Limited> {
+        lock(&self.state).limited.clone()
     }
 
     /// Takes every message again.
@@ -180,6 +196,10 @@ fn decide(state: &Mutex<State>, provider: &impl Provider, asked: Asked) -> (Act,
             return (Act::Answer(refusal), Vec::new());
         }
     };
+    if let Some(Err(limited)) = state.limits.as_mut().map(|limits| limits.take(&to, asked.at)) {
+        state.limited.push(limited);
+        return (Act::Answer(provider.limits(limited)), Vec::new());
+    }
     let (id, taken) = provider.takes(&asked, state.delivered.len() + 1);
     let rule = state.rules.iter_mut().find(|rule| to.contains(&rule.to) && rule.left != Some(0));
     let act = rule.map_or_else(

@@ -2,6 +2,7 @@
 //! addresses it was given.
 
 use crate::carrier::HookCall;
+use crate::limits::Limited;
 use crate::provider_server::{Asked, Provider, says};
 use anyhow::{Context, Result};
 use base64::Engine as _;
@@ -61,6 +62,10 @@ impl Provider for Twilio {
             "from": form.get("From"), "body": form.get("Body"), "date_created": "Tue, 24 Nov 2026 10:00:00 +0000",
         });
         (sid, says(201, &body))
+    }
+
+    fn limits(&self, _: Limited) -> Vec<u8> {
+        refusal(429, 20429, "Too Many Requests")
     }
 }
 

@@ -1,5 +1,6 @@
 //! WhatsApp's Cloud API as its customers meet it: messages on one side, and on the other the signed calls of Meta.
 
+use crate::limits::Limited;
 use crate::provider_server::{Asked, Provider, says};
 use anyhow::{Context, Result};
 use hmac::{Hmac, KeyInit, Mac};
@@ -59,6 +60,13 @@ impl Provider for Cloud {
             "messages": [{ "id": id, "message_status": "accepted" }],
         });
         (id, says(200, &answer))
+    }
+
+    fn limits(&self, limited: Limited) -> Vec<u8> {
+        match limited {
+            Limited::Recipient => refusal(400, 131_056, "(#131056) Pair rate limit hit"),
+            Limited::Channel => refusal(429, 130_429, "(#130429) Rate limit hit"),
+        }
     }
 }
 

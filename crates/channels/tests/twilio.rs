@@ -212,7 +212,7 @@ async fn a_throttled_message_waits_as_long_as_it_is_told() {
     ] {
         let body = r#"{"code":20429,"message":"Too Many Requests","status":429}"#;
         let result = send(answer(429, headers, body)).await;
-        let Err(SendError::RateLimited { after: told, cause }) = result else { panic!("{result:?}") };
+        let Err(SendError::RateLimited { after: told, cause, .. }) = result else { panic!("{result:?}") };
         assert_eq!((told, cause.code, cause.provider_code.as_deref()), (after, "rate_limited", Some("20429")));
     }
 }

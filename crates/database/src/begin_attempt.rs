@@ -3,12 +3,14 @@
 
 use crate::messages::{count, read_recipient};
 use crate::openers::IN_VAIN;
+use crate::paces;
 use crate::rows::Row;
 use crate::sql::{change, one};
 use crate::templates::read_wording;
 use crate::wakeups::signed;
 use overture_domain::entities::{ChannelKind, ChannelState, MessageStatus, Transport, WINDOW};
 use overture_domain::ids::{ChannelId, ConversationId, MessageId};
+use overture_domain::pacing::Pass;
 use overture_domain::ports::{Begun, BegunAttempt, Outgoing, StoreError};
 use overture_domain::time::Timestamp;
 use overture_domain::values::{Content, FilledTemplate, Subject, TemplateMessage, Wording};
@@ -25,14 +27,15 @@ const DISTANCE: Duration = Duration::from_millis(300);
 const MOST_APART: i64 = 1_000;
 
 /// For how long the time of a message `m` has stood still because its channel `ch` is paused. One that was never attempted
-/// may have been composed meanwhile: it is due since then.
+/// may have been composed meanwhile: it is due since then. One that has a turn was there before, whenever it is due.
 pub(crate) const STOOD_STILL: &str = "CASE WHEN ch.paused_at IS NULL THEN 0 ELSE \
-    greatest(0, {now} - greatest(ch.paused_at, CASE m.attempts WHEN 0 THEN m.next_attempt_at ELSE 0 END)) END";
+    greatest(0, {now} - greatest(ch.paused_at, CASE WHEN m.attempts = 0 AND coalesce(m.recipient_turn, m.channel_turn) IS NULL \
+    THEN m.next_attempt_at ELSE 0 END)) END";
 
 /// The message, its channel and its recipient, as the database sees them now.
 const LOOK: &str = "SELECT m.id AS id, m.conversation_id, m.status AS status, m.attempts, m.lease_until, m.next_attempt_at, m.deliver_by + {stood still} AS deliver_by, {in vain} AS in_vain, m.content, \
     m.template, m.provider_message_id, m.created_at, v.channel_id, v.subject, v.recipient_kind, v.recipient_canonical, v.recipient_display, \
-    v.recipient_name, ch.kind, ch.transport, ch.outside_window, ch.state, ch.enabled, ch.paused_at, ch.probe_at, {now} AS now, \
+    v.recipient_name, ch.kind, ch.transport, ch.outside_window, ch.state, ch.enabled, ch.paused_at, ch.probe_at, ch.max_per_second, m.recipient_turn, m.channel_turn, {now} AS now, \
     CASE ch.kind WHEN 'whatsapp' THEN \
     (SELECT w.opened_at FROM windows w WHERE w.channel_id = ch.id AND w.canonical = v.recipient_canonical) END AS window_opened_at, \
     CASE ch.state WHEN 'error' THEN \
@@ -89,6 +92,11 @@ pub(crate) async fn begin(
                 Ok(outgoing) => outgoing,
                 Err(error) => return Ok(Err(error)),
             };
+            match paces::pass(tx, &row, &outgoing, seen.now, seen.deliver_by).await? {
+                Ok(Pass::Goes) => {}
+                Ok(Pass::Waits(until)) => return Ok(Ok(Begun::NotDue { in_: until.since(seen.now) })),
+                Err(error) => return Ok(Err(error)),
+            }
             let number = seen.attempts + 1;
             if probes && !takes_probe(tx, message, outgoing.channel_id, lease).await? {
                 return Ok(Ok(Begun::ChannelWaits { look_again_in: DISTANCE }));
@@ -249,7 +257,8 @@ async fn write(
     sent_as: Option<String>,
 ) -> Result<(), DbErr> {
     let number = i64::from(number);
-    let sql = "UPDATE messages SET status = 'sending', attempts = ?, lease_until = {now} + ?, sent_as = ? WHERE id = ?";
+    let sql = "UPDATE messages SET status = 'sending', attempts = ?, lease_until = {now} + ?, sent_as = ?, recipient_turn = NULL, \
+               channel_turn = NULL WHERE id = ?";
     change(tx, sql, [number.into(), signed(lease).into(), sent_as.into(), message.as_uuid().into()]).await?;
     let sql = "INSERT INTO attempts (message_id, number, started_at) VALUES (?, ?, {now})";
     change(tx, sql, [message.as_uuid().into(), number.into()]).await.map(|_| ())

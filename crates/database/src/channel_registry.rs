@@ -64,8 +64,9 @@ impl ChannelRegistry for Database {
             values.push(enabled.into());
         }
         if let Some(limits) = &revision.limits {
-            sets.push("max_per_day = ?, max_per_contact_per_hour = ?, allowed_countries = ?");
+            sets.push("max_per_second = ?, max_per_day = ?, max_per_contact_per_hour = ?, allowed_countries = ?");
             values.extend([
+                limits.max_per_second.map(i64::from).into(),
                 limits.max_per_day.map(i64::from).into(),
                 limits.max_per_contact_per_hour.map(i64::from).into(),
                 countries(limits).into(),

@@ -22,7 +22,7 @@ use std::sync::Arc;
 use uuid::Uuid;
 
 /// The columns of a channel `c`, under the names that `read_channel` reads.
-pub(crate) const COLUMNS: &str = "c.id AS id, c.tenant_id, c.workspace_id, c.name, c.kind, c.transport, c.state, c.enabled, c.paused_at, c.max_per_day, \
+pub(crate) const COLUMNS: &str = "c.id AS id, c.tenant_id, c.workspace_id, c.name, c.kind, c.transport, c.state, c.enabled, c.paused_at, c.max_per_second, c.max_per_day, \
                        c.max_per_contact_per_hour, c.allowed_countries, c.on_unclear, c.fault_code, \
                        c.fault_text, c.fault_since, c.message_id_domain, c.outside_window, c.version, c.created_at";
 
@@ -82,6 +82,7 @@ impl ChannelRepo for Database {
                     channel.transport.as_str().into(),
                     channel.state.as_str().into(),
                     channel.enabled.into(),
+                    channel.limits.max_per_second.map(i64::from).into(),
                     channel.limits.max_per_day.map(i64::from).into(),
                     channel.limits.max_per_contact_per_hour.map(i64::from).into(),
                     countries(&channel.limits).into(),
@@ -95,10 +96,10 @@ impl ChannelRepo for Database {
                     channel.version.0.into(),
                     millis(channel.created_at),
                 ];
-                let sql = "INSERT INTO channels (id, tenant_id, workspace_id, name, kind, transport, state, enabled, max_per_day, max_per_contact_per_hour, \
+                let sql = "INSERT INTO channels (id, tenant_id, workspace_id, name, kind, transport, state, enabled, max_per_second, max_per_day, max_per_contact_per_hour, \
                            allowed_countries, on_unclear, fault_code, \
                            fault_text, fault_since, message_id_domain, outside_window, settings, version, created_at) \
-                           VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)";
+                           VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)";
                 let (id, sealed) = (channel.id, Arc::clone(&sealed));
                 Box::pin(async move {
                     change(tx, sql, values).await?;
@@ -215,6 +216,7 @@ fn read_limits(row: &Row<'_>) -> Result<ChannelLimits, StoreError> {
     };
     let codes = |text: &str| text.split_whitespace().map(|code| Country::parse(code).ok()).collect();
     Ok(ChannelLimits {
+        max_per_second: limit("max_per_second")?,
         max_per_day: limit("max_per_day")?,
         max_per_contact_per_hour: limit("max_per_contact_per_hour")?,
         allowed_countries: row.parsed_opt("allowed_countries", codes)?,

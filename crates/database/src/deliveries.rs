@@ -10,7 +10,7 @@ use crate::receipts::waiting;
 use crate::rows::Row;
 use crate::sql::all;
 use async_trait::async_trait;
-use overture_domain::entities::{ChannelKind, ConversationStatus, MessageStatus, OnUnclear};
+use overture_domain::entities::{ChannelKind, ConversationStatus, MessageStatus, OnUnclear, Transport};
 use overture_domain::ids::{ChannelId, ConversationId, MessageId, Version};
 use overture_domain::ports::{Begun, DeliveryRepo, LoadedProcess, ProcessChange, SaveError, Saved, StoreError};
 use overture_domain::process::{ConversationProcess, PendingMessage};
@@ -24,7 +24,7 @@ impl DeliveryRepo for Database {
     async fn load(&self, id: ConversationId) -> Result<Option<LoadedProcess>, StoreError> {
         let sql = format!(
             "SELECT v.id AS id, v.version, v.channel_id, v.status, v.attention_reason, v.attention_since, v.attention_message_id, \
-                   ch.kind, ch.on_unclear, {{now}} AS now, m.id AS message_id, m.status AS message_status, m.attempts, m.unclear, \
+                   ch.kind, ch.transport, ch.on_unclear, {{now}} AS now, m.id AS message_id, m.status AS message_status, m.attempts, m.unclear, \
                    m.next_attempt_at, m.deliver_by + {STOOD_STILL} AS deliver_by, {IN_VAIN} AS in_vain \
                    FROM conversations v JOIN channels ch ON ch.id = v.channel_id LEFT JOIN messages m ON m.conversation_id = v.id \
                    AND m.direction = 'outbound' AND m.status IN ('queued', 'held', 'sending') WHERE v.id = ? ORDER BY m.created_at, m.id"
@@ -48,6 +48,7 @@ impl DeliveryRepo for Database {
                 version: Version(row.get("version")?),
                 channel_id: channel,
                 kind,
+                transport: row.parsed("transport", Transport::parse)?,
                 on_unclear: row.parsed("on_unclear", OnUnclear::parse)?,
                 status: row.parsed("status", ConversationStatus::parse)?,
                 attention: read_attention(&row)?,

@@ -24,6 +24,7 @@ mod migrations;
 mod observatory;
 mod open;
 mod openers;
+mod paces;
 mod quotas;
 #[cfg(test)]
 mod reading_cost;

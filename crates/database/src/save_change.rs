@@ -2,6 +2,7 @@
 
 use crate::dialect::claim_names;
 use crate::openers::end_if_failed;
+use crate::paces;
 use crate::receipts::{any_wait, name_of};
 use crate::rows::millis;
 use crate::sql::{change, one};
@@ -45,6 +46,9 @@ pub(crate) async fn save(tx: &DatabaseTransaction, kept: Arc<ProcessChange>) -> 
     }
     let kind = kept.attempt.as_ref().map_or_else(|| kept.message.status.as_str(), |attempt| attempt.outcome.as_str());
     write_event(tx, &kept, kind).await?;
+    if let Some(hold) = &kept.hold {
+        paces::hold(tx, message, hold).await?;
+    }
     match &kept.channel {
         Some(channel) => change_channel(tx, channel, &kept).await?,
         None if kept.attempt.is_some() => end_probe(tx, message).await?,

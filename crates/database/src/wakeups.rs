@@ -216,4 +216,15 @@ impl RetentionRepo for Database {
             })
             .await
     }
+
+    async fn sweep_paces(&self, idle: Duration, batch: u32) -> Result<u32, StoreError> {
+        let sql = "DELETE FROM paces WHERE (channel_id, canonical) IN \
+                   (SELECT channel_id, canonical FROM paces WHERE greatest(free_at, next_turn) <= ({now} - ?) * 1000 LIMIT ?)";
+        self.writer
+            .write(move |tx| {
+                let values = [signed(idle).into(), i64::from(batch).into()];
+                Box::pin(async move { Ok(u32::try_from(change(tx, sql, values).await?).unwrap_or(u32::MAX)) })
+            })
+            .await
+    }
 }

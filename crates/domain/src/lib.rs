@@ -4,6 +4,7 @@
 pub mod entities;
 pub mod ids;
 mod notice;
+pub mod pacing;
 pub mod ports;
 pub mod process;
 pub mod receipts;

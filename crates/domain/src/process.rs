@@ -3,10 +3,13 @@
 
 use crate::entities::{
     AttemptOutcome, Attention, AttentionReason, ChannelFault, ChannelKind, ConversationStatus, EXPIRED, MessageError,
-    MessageStatus, NEVER_OPENED, OPENER_FAILED, OnUnclear, WINDOW_CLOSED,
+    MessageStatus, NEVER_OPENED, OPENER_FAILED, OnUnclear, Transport, WINDOW_CLOSED,
 };
 use crate::ids::{ChannelId, ConversationId, MessageId, Version};
-use crate::ports::{Accepted, AttemptChange, Cause, ChannelChange, MessageChange, ProcessChange, SendError};
+use crate::pacing::hold_after_attempt;
+use crate::ports::{
+    Accepted, AttemptChange, Cause, ChannelChange, Hold, LimitScope, MessageChange, ProcessChange, SendError,
+};
 use crate::time::Timestamp;
 use std::time::Duration;
 
@@ -17,6 +20,8 @@ const FIRST_BACK_OFF: Duration = Duration::from_secs(1);
 const LONGEST_BACK_OFF: Duration = Duration::from_secs(5 * 60);
 /// The shortest wait between two probes of a channel in `error`: wrong passwords must not lock an account.
 const SHORTEST_PROBE: Duration = Duration::from_secs(15);
+/// The longest that others wait because a provider refused one message for now; then one of them finds out anew.
+const LONGEST_HOLD: Duration = Duration::from_secs(60 * 60);
 /// How many copies of a message may be out at most while nobody knows whether one arrived. A server that takes the text
 /// and never answers would otherwise be sent copies until the message's time ends.
 pub const MOST_COPIES: u32 = 4;
@@ -34,6 +39,8 @@ pub struct ConversationProcess {
     pub channel_id: ChannelId,
     /// The channel's kind.
     pub kind: ChannelKind,
+    /// What carries the channel.
+    pub transport: Transport,
     /// What the channel says about unclear attempts.
     pub on_unclear: OnUnclear,
     /// Where the conversation stands.
@@ -192,6 +199,7 @@ impl ConversationProcess {
                 ..AttemptChange::plain(ended.number, AttemptOutcome::Sent)
             }),
             channel: ended.probed.then_some(ChannelChange::Works { id: self.channel_id }),
+            hold: self.after_attempt(),
             ..self.unchanged(message, ended.at)
         }
     }
@@ -211,9 +219,11 @@ impl ConversationProcess {
             SendError::Config(cause) => self.channel_faulty(message, ended, back_off.max(SHORTEST_PROBE), cause),
             // One message finds out for all when the provider is back.
             SendError::Unreachable(cause) => self.channel_faulty(message, ended, back_off, cause),
-            SendError::RateLimited { after, cause } => ProcessChange {
-                channel: answered,
-                ..self.try_again(message, after.unwrap_or_default().max(back_off), ended.at)
+            SendError::RateLimited { after, scope, cause } => {
+                let wait = after.unwrap_or_default().max(back_off);
+                // Nobody else runs into what one message has found out.
+                let hold = Some(Hold { scope, wait: wait.min(LONGEST_HOLD), goes_first: true });
+                ProcessChange { channel: answered, hold, ..self.try_again(message, wait, ended.at) }
             }
             .with_attempt(ended.number, AttemptOutcome::RateLimited, cause, true),
             SendError::Unavailable(cause) => self.try_again(message, back_off, ended.at).with_attempt(
@@ -230,9 +240,16 @@ impl ConversationProcess {
                     let (status, reason) = (MessageStatus::Unconfirmed, AttentionReason::MessageUnconfirmed);
                     self.given_up(message, status, reason, ended.at)
                 };
+                let change = ProcessChange { hold: self.after_attempt(), ..change };
                 change.with_attempt(ended.number, AttemptOutcome::Unclear, cause, resend)
             }
         }
+    }
+
+    /// The recipient of what was or may have been taken is left in peace for a while, where the provider wants that.
+    fn after_attempt(&self) -> Option<Hold> {
+        let wait = hold_after_attempt(self.kind, self.transport)?;
+        Some(Hold { scope: LimitScope::Recipient, wait, goes_first: false })
     }
 
     fn unclear_attempts(&self, message: MessageId) -> u32 {
@@ -347,6 +364,7 @@ impl ConversationProcess {
             message: MessageChange::to(message, MessageStatus::Queued),
             attempt: None,
             channel: None,
+            hold: None,
             at,
         }
     }

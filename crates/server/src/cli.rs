@@ -6,6 +6,7 @@ use clap::{Arg, ArgAction, Args, CommandFactory, FromArgMatches, Parser, Subcomm
 use overture_domain::entities::{ChannelKind, Scope, Transport};
 use overture_domain::ids::{ApiKeyId, ChannelId, MessageId, TenantId, WorkspaceId};
 use overture_domain::time::Timestamp;
+use overture_domain::use_cases::MOST_PER_SECOND;
 use std::ffi::OsString;
 use std::path::PathBuf;
 
@@ -204,6 +205,10 @@ pub(crate) struct ChannelArgs {
     /// {"mode":"carry","template":{"name","language"} or {"contentSid"},"body":"… {{1}} …"}.
     #[arg(long, value_name = "JSON", default_value = "null")]
     pub(crate) outside_window: String,
+    /// The most messages in a second; the others wait their turn. Without this 80 on the WhatsApp Cloud API, which is what
+    /// Meta takes of a number that was not upgraded, and no limit elsewhere.
+    #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..=MOST_PER_SECOND))]
+    pub(crate) max_per_second: Option<u32>,
     /// Try the settings first, without sending: the channel takes messages only if they work. Without this it is taken for
     /// working, and the first message tells.
     #[arg(long)]

@@ -50,6 +50,8 @@ pub(crate) struct NewChannel<'a> {
     pub(crate) name: &'a str,
     pub(crate) settings: &'a Value,
     pub(crate) outside_window: &'a Value,
+    /// The most messages in a second, if not what its transport is known to take.
+    pub(crate) max_per_second: Option<u32>,
     /// Whether it is to be verified before it takes messages; if not, it is taken for working.
     pub(crate) verifies: bool,
 }
@@ -111,6 +113,7 @@ impl Maker {
                 name,
                 settings: &Value::Object(Default::default()),
                 outside_window: &Value::Null,
+                max_per_second: None,
                 verifies: false,
             })
             .await?;
@@ -157,13 +160,15 @@ impl Maker {
     /// # Errors
     /// A transport that cannot carry that kind, settings that do not do, and what the store says.
     pub(crate) async fn channel(&self, new: NewChannel<'_>) -> Result<ChannelId, Failure> {
-        let NewChannel { tenant, workspace, kind, transport, name, settings, outside_window, verifies } = new;
+        let NewChannel { tenant, workspace, kind, transport, name, settings, outside_window, max_per_second, verifies } =
+            new;
         let environment = |name: &str| std::env::var(name).ok();
         let refused = |problem: SettingsProblem| {
             Failure::usage(format!("{} {}", problem.field, problem.reason)).remedy(problem.remedy)
         };
         let checked = check_settings(kind, transport, settings, &environment).map_err(refused)?;
         let outside_window = check_outside_window(kind, transport, outside_window).map_err(refused)?;
+        let usual = ChannelLimits::default_for(transport);
         let channel = Channel {
             id: self.ids.channel_id(),
             tenant_id: tenant,
@@ -174,7 +179,7 @@ impl Maker {
             state: if verifies { ChannelState::Unverified } else { ChannelState::Active },
             enabled: true,
             paused_at: None,
-            limits: ChannelLimits::default(),
+            limits: ChannelLimits { max_per_second: max_per_second.or(usual.max_per_second), ..usual },
             on_unclear: OnUnclear::default_for(kind),
             fault: None,
             message_id_domain: checked.message_id_domain,

@@ -4,13 +4,15 @@
 
 use crate::workflow::RoundAnswer;
 use overture_domain::ids::ConversationId;
-use overture_domain::use_cases::{Next, RENEW_EVERY, RunConversation, RunError};
+use overture_domain::use_cases::{Next, RENEW_EVERY, Ran, RunConversation, RunError};
 use std::sync::Arc;
+use std::time::Duration;
 use temporalio_macros::activities;
 use temporalio_sdk::ApplicationFailure;
 use temporalio_sdk::activities::{ActivityContext, ActivityError};
 use thiserror::Error;
 use tokio::runtime::Handle;
+use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 
 /// The activities of a worker.
@@ -19,7 +21,13 @@ pub struct ConversationActivities {
     run: Arc<RunConversation>,
     /// The runtime that owns what talks: pools and senders.
     runtime: Handle,
+    /// How many calls may wait for what is due in a moment.
+    seats: Arc<Semaphore>,
 }
+
+/// What is due so soon is waited for in the call: a timer of Temporal may come a second late, and messages that leave one
+/// after the other would each lose that second.
+const SOON: Duration = Duration::from_millis(1_500);
 
 /// What Temporal is told of a call that failed; it makes it again.
 #[derive(Debug, Error)]
@@ -35,9 +43,9 @@ enum CallError {
 }
 
 impl ConversationActivities {
-    /// Runs conversations on a runtime.
-    pub(crate) fn new(run: Arc<RunConversation>, runtime: Handle) -> Self {
-        Self { run, runtime }
+    /// Runs conversations on a runtime, so many at once. At most half of them only wait: nobody else waits for those.
+    pub(crate) fn new(run: Arc<RunConversation>, runtime: Handle, concurrency: usize) -> Self {
+        Self { run, runtime, seats: Arc::new(Semaphore::new(concurrency / 2)) }
     }
 }
 
@@ -54,9 +62,9 @@ impl ConversationActivities {
         conversation_id: String,
     ) -> Result<RoundAnswer, ActivityError> {
         let id = ConversationId::parse(&conversation_id).ok_or_else(|| failure(CallError::NoId, true))?;
-        let run = Arc::clone(&self.run);
+        let (run, seats) = (Arc::clone(&self.run), Arc::clone(&self.seats));
         // In a task of its own: a panic ends only that, and what talks stays on its runtime.
-        let mut call = AbortOnDrop(self.runtime.spawn(async move { run.run(id).await }));
+        let mut call = AbortOnDrop(self.runtime.spawn(async move { until_it_rests(&run, &seats, id).await }));
         let mut life = tokio::time::interval_at(tokio::time::Instant::now() + RENEW_EVERY, RENEW_EVERY);
         let ended = loop {
             tokio::select! {
@@ -85,6 +93,18 @@ impl ConversationActivities {
             }
         }
     }
+}
+
+/// Runs a conversation, and once more where it has something due in a moment and there is a seat to wait on.
+async fn until_it_rests(run: &RunConversation, seats: &Semaphore, id: ConversationId) -> Result<Ran, RunError> {
+    let ran = run.run(id).await?;
+    let Next::Rest(rest) = ran.next else { return Ok(ran) };
+    if rest > SOON {
+        return Ok(ran);
+    }
+    let Ok(_seat) = seats.try_acquire() else { return Ok(ran) };
+    tokio::time::sleep(rest).await;
+    run.run(id).await
 }
 
 /// The longest a workflow sleeps before it looks again, in milliseconds: thirty days.

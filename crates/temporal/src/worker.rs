@@ -78,7 +78,7 @@ impl TemporalWorker {
         settings: WorkerSettings,
     ) -> Result<Self, WorkerError> {
         let (stop, orders) = watch::channel(Order::Run);
-        let activities = ConversationActivities::new(run, Handle::current());
+        let activities = ConversationActivities::new(run, Handle::current(), settings.concurrency);
         let (tell, ended) = oneshot::channel();
         std::thread::Builder::new()
             .name("temporal-worker".into())

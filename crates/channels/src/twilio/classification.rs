@@ -3,7 +3,7 @@
 use super::codes::{Refusal, failure, refusal, told, told_without_numbers};
 use crate::cause::cause;
 use crate::provider_http::{Answered, Unanswered};
-use overture_domain::ports::{Accepted, Cause, SendError};
+use overture_domain::ports::{Accepted, Cause, LimitScope, SendError};
 use serde_json::Value;
 
 /// Longer than any id of Twilio (34), and shorter than what rows keep.
@@ -29,10 +29,13 @@ pub(super) fn classify(answer: Result<Answered, Unanswered>) -> Result<Accepted,
         408 => Err(said.unclear(status)),
         429 => {
             let text = told("Twilio takes no more messages for the moment.", &said.message);
-            Err(SendError::RateLimited { after: retry_after, cause: said.into_cause("rate_limited", text) })
+            let cause = said.into_cause("rate_limited", text);
+            Err(SendError::RateLimited { after: retry_after, scope: LimitScope::Channel, cause })
         }
         400..=499 => Err(match said.known() {
-            Some(SendError::RateLimited { cause, .. }) => SendError::RateLimited { after: retry_after, cause },
+            Some(SendError::RateLimited { scope, cause, .. }) => {
+                SendError::RateLimited { after: retry_after, scope, cause }
+            }
             Some(known) => known,
             None => {
                 let text = told("Twilio refuses this message.", &said.message);
@@ -113,8 +116,10 @@ impl Said {
             Refusal::Message(code, sentence) => {
                 SendError::Rejected(Cause { code, provider_code, text: told(sentence, &self.message) })
             }
+            // All of them are about the account, the sender or its queue.
             Refusal::Busy(code, sentence) => SendError::RateLimited {
                 after: None,
+                scope: LimitScope::Channel,
                 cause: Cause { code, provider_code, text: told(sentence, &self.message) },
             },
         })

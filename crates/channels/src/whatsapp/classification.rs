@@ -6,7 +6,7 @@ use super::graph_error::{GraphError, without_numbers, without_secrets};
 use crate::cause::cause;
 use crate::provider_http::{Answered, Unanswered};
 use crate::settings::WhatsAppSettings;
-use overture_domain::ports::{Accepted, Cause, SendError};
+use overture_domain::ports::{Accepted, Cause, LimitScope, SendError};
 use serde_json::Value;
 
 /// An answer that came.
@@ -31,9 +31,14 @@ pub(super) fn answered(answered: &Answered, settings: &WhatsAppSettings) -> Resu
     };
     Err(match meaning {
         Meaning::Config(code) => SendError::Config(cause(code)),
-        Meaning::Limited(code, least) => {
-            SendError::RateLimited { after: answered.retry_after.max(least), cause: cause(code) }
+        Meaning::Limited(code) => {
+            SendError::RateLimited { after: answered.retry_after, scope: LimitScope::Channel, cause: cause(code) }
         }
+        Meaning::PairLimited(code, least) => SendError::RateLimited {
+            after: answered.retry_after.max(Some(least)),
+            scope: LimitScope::Recipient,
+            cause: cause(code),
+        },
         Meaning::Rejected(code) => SendError::Rejected(cause(code)),
         Meaning::Unclear(code) => SendError::Unclear(cause(code)),
     })
@@ -80,7 +85,7 @@ fn by_status(status: u16, is_graph: bool) -> Meaning {
         401 => Meaning::Config("authentication_failed"),
         // A server that gave up waiting for what it may have passed on already.
         408 => Meaning::Unclear("answer_unreadable"),
-        429 => Meaning::Limited("rate_limited", None),
+        429 => Meaning::Limited("rate_limited"),
         400..500 if is_graph => Meaning::Rejected("provider_rejected"),
         // Not Meta speaks here, so the message is not what it refuses.
         400..500 => Meaning::Config("unexpected_answer"),

@@ -2,6 +2,7 @@
 //! and nothing else (<https://developers.facebook.com/documentation/business-messaging/whatsapp/support/error-codes>);
 //! the titles and the HTTP status of one code change.
 
+use overture_domain::pacing::PAIR_INTERVAL;
 use std::time::Duration;
 
 /// What to do about a message, and our code for the reason.
@@ -9,20 +10,19 @@ use std::time::Duration;
 pub(super) enum Meaning {
     /// The channel is at fault.
     Config(&'static str),
-    /// Not taken; to be tried again, no sooner than that.
-    Limited(&'static str, Option<Duration>),
+    /// Not taken: the channel sends too much.
+    Limited(&'static str),
+    /// Not taken: this recipient gets too much; to be tried again no sooner than after that.
+    PairLimited(&'static str, Duration),
     /// Never, as it is.
     Rejected(&'static str),
     /// Meta stumbled over itself: it does not say whether it took the message.
     Unclear(&'static str),
 }
 
-/// One message in six seconds goes from one number to one person.
-const PAIR_INTERVAL: Duration = Duration::from_secs(6);
-
 /// What a code means; `None` for those that are not known here.
 pub(super) fn meaning(code: i64) -> Option<Meaning> {
-    use Meaning::{Config, Limited, Rejected, Unclear};
+    use Meaning::{Config, Limited, PairLimited, Rejected, Unclear};
     Some(match code {
         0 | 102 | 190 => Config("authentication_failed"),
         3 | 10 | 200..=299 | 131_005 => Config("permission_missing"),
@@ -33,9 +33,9 @@ pub(super) fn meaning(code: i64) -> Option<Meaning> {
         131_030 => Config("recipient_not_allowed"),
 
         // 4, 17, 32, 613: limits of Graph itself. 80007, 80008: limits of the WhatsApp Business account.
-        4 | 17 | 32 | 613 | 80_007 | 80_008 => Limited("rate_limited", None),
-        130_429 => Limited("throughput_limited", None),
-        131_056 => Limited("pair_limited", Some(PAIR_INTERVAL)),
+        4 | 17 | 32 | 613 | 80_007 | 80_008 => Limited("rate_limited"),
+        130_429 => Limited("throughput_limited"),
+        131_056 => PairLimited("pair_limited", PAIR_INTERVAL),
 
         // People have complained about this number. Whoever goes on trying makes it worse: a person decides.
         131_048 => Rejected("spam_limited"),
@@ -60,14 +60,18 @@ impl Meaning {
     /// Our code.
     pub(super) const fn code(self) -> &'static str {
         match self {
-            Self::Config(code) | Self::Limited(code, _) | Self::Rejected(code) | Self::Unclear(code) => code,
+            Self::Config(code)
+            | Self::Limited(code)
+            | Self::PairLimited(code, _)
+            | Self::Rejected(code)
+            | Self::Unclear(code) => code,
         }
     }
 
     /// Whether sending a message again later may help, once a receipt has said that it failed.
     pub(super) const fn is_retryable(self) -> bool {
         match self {
-            Self::Config(_) | Self::Limited(..) | Self::Unclear(_) => true,
+            Self::Config(_) | Self::Limited(_) | Self::PairLimited(..) | Self::Unclear(_) => true,
             Self::Rejected(_) => false,
         }
     }

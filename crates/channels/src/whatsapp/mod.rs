@@ -21,7 +21,7 @@
 //! | `Config` | `recipient_not_allowed` | 131030: a test number, which sends to listed people only |
 //! | `RateLimited` | `rate_limited` | 4, 17, 32, 613, 80007, 80008; 429 without a known code |
 //! | `RateLimited` | `throughput_limited` | 130429 |
-//! | `RateLimited` | `pair_limited` | 131056: this recipient only, 6 s at least; others may go on |
+//! | `RateLimited` | `pair_limited` | 131056: of this recipient only, 6 s at least; others go on |
 //! | `Rejected` | `unusable_message` | no phone number; a template of Twilio |
 //! | `Rejected` | `spam_limited` | 131048: people have complained. Trying again by itself would make it worse, so a person decides |
 //! | `Rejected` | `engagement_limited` | 131049: this person gets no more of this kind for a day or so, which is longer than messages wait |

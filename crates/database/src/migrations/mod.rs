@@ -24,6 +24,11 @@ impl MigratorTrait for Migrator {
                 postgres: include_str!("m0003_channel_management.postgres.sql"),
             }),
             Box::new(Step {
+                name: "m0004_paces",
+                sqlite: include_str!("m0004_paces.sqlite.sql"),
+                postgres: include_str!("m0004_paces.postgres.sql"),
+            }),
+            Box::new(Step {
                 name: "m0005_quotas",
                 sqlite: include_str!("m0005_quotas.sqlite.sql"),
                 postgres: include_str!("m0005_quotas.postgres.sql"),

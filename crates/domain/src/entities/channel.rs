@@ -2,6 +2,7 @@
 
 use super::{OutsideWindow, worded};
 use crate::ids::{ChannelId, TenantId, Version, WorkspaceId};
+use crate::pacing::CLOUD_THROUGHPUT;
 use crate::time::Timestamp;
 use crate::values::{Country, Secret};
 use std::collections::{BTreeMap, BTreeSet};
@@ -119,12 +120,25 @@ impl std::fmt::Debug for ChannelFault {
 /// How much may leave through a channel, and whereto. What is `None` has no limit.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct ChannelLimits {
+    /// The most messages in a second.
+    pub max_per_second: Option<u32>,
     /// The most messages in a day.
     pub max_per_day: Option<u32>,
     /// The most messages to one contact in an hour.
     pub max_per_contact_per_hour: Option<u32>,
     /// The countries whose numbers may be written to.
     pub allowed_countries: Option<BTreeSet<Country>>,
+}
+
+impl ChannelLimits {
+    /// The limits of a new channel: what its provider is known to take, where it does not queue by itself.
+    pub fn default_for(transport: Transport) -> Self {
+        let max_per_second = match transport {
+            Transport::WhatsAppCloud => Some(CLOUD_THROUGHPUT),
+            Transport::Sandbox | Transport::Smtp | Transport::Twilio => None,
+        };
+        Self { max_per_second, ..Self::default() }
+    }
 }
 
 /// A channel as composing and people see it: no settings, no secrets.

@@ -90,7 +90,8 @@ mod tests {
     #[test]
     fn only_what_is_set_is_a_quota() {
         assert_eq!(ChannelLimits::default().quotas(), []);
-        let both = ChannelLimits { max_per_day: Some(9), max_per_contact_per_hour: Some(2), allowed_countries: None };
+        let both =
+            ChannelLimits { max_per_day: Some(9), max_per_contact_per_hour: Some(2), ..ChannelLimits::default() };
         assert_eq!(both.quotas(), [(Quota::PerDay, 9), (Quota::PerContactPerHour, 2)]);
     }
 }

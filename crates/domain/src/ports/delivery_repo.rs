@@ -1,7 +1,7 @@
 //! Where a conversation's process lives: its state, its attempts, their fence. Everything here is dated by the
 //! database's clock, so that processes whose clocks differ agree on leases and expiries.
 
-use super::{Outgoing, Receipt, StoreError};
+use super::{LimitScope, Outgoing, Receipt, StoreError};
 use crate::entities::{AttemptOutcome, Attention, ChannelFault, ConversationStatus, MessageError, MessageStatus};
 use crate::ids::{ChannelId, ConversationId, MessageId, Version};
 use crate::process::ConversationProcess;
@@ -38,7 +38,7 @@ pub enum Begun {
     },
     /// Its `deliverWithin` has passed. Nothing was written.
     Expired,
-    /// Its next attempt is not due yet.
+    /// Its next attempt is not due yet, or others go before it: to its recipient, or through its channel. Its turn is kept.
     NotDue {
         /// In how long it is.
         in_: Duration,
@@ -85,6 +85,8 @@ pub struct ProcessChange {
     pub attempt: Option<AttemptChange>,
     /// What became known about the channel.
     pub channel: Option<ChannelChange>,
+    /// How long others have to wait for what the attempt did.
+    pub hold: Option<Hold>,
     /// When people see it happened.
     pub at: Timestamp,
 }
@@ -155,6 +157,17 @@ pub enum ChannelChange {
     },
 }
 
+/// Nothing more goes for a while to the message's recipient, or through its channel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Hold {
+    /// Who waits.
+    pub scope: LimitScope,
+    /// How long, counted by the database's clock.
+    pub wait: Duration,
+    /// Whether the message was refused: then it goes first when the wait is over.
+    pub goes_first: bool,
+}
+
 /// What became of a change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Saved {
@@ -189,7 +202,7 @@ pub trait DeliveryRepo: Send + Sync {
     async fn load(&self, id: ConversationId) -> Result<Option<LoadedProcess>, StoreError>;
 
     /// Begins an attempt: one compare-and-set, dated by the database's clock, that looks at the message's status, its
-    /// lease, its time and its channel. The message is `sending` afterwards.
+    /// lease, its time, its channel, and the paces of channel and recipient (`pacing`). The message is `sending` afterwards.
     ///
     /// # Errors
     /// Any `StoreError` of a write. After `OutcomeUnknown` the lease decides.

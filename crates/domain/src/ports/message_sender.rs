@@ -66,6 +66,15 @@ impl std::fmt::Debug for Cause {
     }
 }
 
+/// Whom a provider's "not now" concerns.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LimitScope {
+    /// Every message of the channel.
+    Channel,
+    /// Messages of the channel to this recipient; others may go on.
+    Recipient,
+}
+
 /// Why a message was not handed over; each says what to do.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum SendError {
@@ -80,6 +89,8 @@ pub enum SendError {
     RateLimited {
         /// How long to wait, if it said.
         after: Option<Duration>,
+        /// Who has to.
+        scope: LimitScope,
         /// What it said.
         cause: Cause,
     },

@@ -26,4 +26,10 @@ pub trait RetentionRepo: Send + Sync {
     /// # Errors
     /// Any `StoreError` of a write.
     async fn sweep_quota_uses(&self, batch: u32) -> Result<u32, StoreError>;
+
+    /// Deletes at most `batch` paces that have kept nobody waiting for that long; says how many there were.
+    ///
+    /// # Errors
+    /// Any `StoreError` of a write.
+    async fn sweep_paces(&self, idle: Duration, batch: u32) -> Result<u32, StoreError>;
 }

@@ -40,6 +40,7 @@ fn process(pending: Vec<PendingMessage>) -> ConversationProcess {
         version: Version(4),
         channel_id: channel(),
         kind: ChannelKind::Email,
+        transport: Transport::Smtp,
         on_unclear: OnUnclear::Resend,
         status: ConversationStatus::InProgress,
         attention: None,
@@ -80,7 +81,10 @@ fn kept(process: ConversationProcess, event: Event) -> (ConversationProcess, Pro
 fn answers_that_try_again() -> Vec<(SendError, AttemptOutcome)> {
     vec![
         (SendError::Config(cause("authentication_failed")), AttemptOutcome::ChannelFault),
-        (SendError::RateLimited { after: None, cause: cause("too_many") }, AttemptOutcome::RateLimited),
+        (
+            SendError::RateLimited { after: None, scope: LimitScope::Channel, cause: cause("too_many") },
+            AttemptOutcome::RateLimited,
+        ),
         (SendError::Unavailable(cause("connection_refused")), AttemptOutcome::Unavailable),
         (SendError::Unclear(cause("connection_lost")), AttemptOutcome::Unclear),
     ]

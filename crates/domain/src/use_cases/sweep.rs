@@ -10,6 +10,9 @@ const BATCH: u32 = 1_000;
 /// How long a receipt waits for the message it belongs to: as long as Meta repeats one.
 const KEEP_RECEIPTS_FOR: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 
+/// How long a pace is kept that keeps nobody waiting: it names a recipient and says nothing any more.
+const KEEP_PACES_FOR: Duration = Duration::from_secs(60 * 60);
+
 /// An engine that has done nothing for so long about what is due has forgotten it, or is far behind: then a wake too many
 /// does no harm.
 const FORGOTTEN_AFTER: Duration = Duration::from_secs(10 * 60);
@@ -17,7 +20,7 @@ const FORGOTTEN_AFTER: Duration = Duration::from_secs(10 * 60);
 const MOST_WOKEN: u32 = 10_000;
 
 /// Deletes what has outlived its purpose (idempotency records after their 24 hours, receipts of
-/// nobody after seven days, counts of quotas after a day) and wakes conversations that no engine
+/// nobody after seven days, counts of quotas after a day, paces that keep nobody waiting) and wakes conversations that no engine
 /// knows of any more although something of theirs is due. Runs hourly, in any process.
 pub struct Sweep {
     retention: Arc<dyn RetentionRepo>,
@@ -33,6 +36,8 @@ pub struct Swept {
     pub receipts: u64,
     /// Counts of quotas whose periods are over.
     pub quota_uses: u64,
+    /// Paces that kept nobody waiting.
+    pub paces: u64,
     /// Conversations that were woken because an engine had forgotten them.
     pub forgotten: u32,
 }
@@ -53,6 +58,7 @@ impl Sweep {
         swept.idempotency_records = all(|| self.retention.sweep_idempotency_records(BATCH)).await?;
         swept.receipts = all(|| self.retention.sweep_receipts(KEEP_RECEIPTS_FOR, BATCH)).await?;
         swept.quota_uses = all(|| self.retention.sweep_quota_uses(BATCH)).await?;
+        swept.paces = all(|| self.retention.sweep_paces(KEEP_PACES_FOR, BATCH)).await?;
         Ok(swept)
     }
 
@@ -109,9 +115,11 @@ mod tests {
         let old = |age: &Duration, _: &u32| *age == KEEP_RECEIPTS_FOR;
         retention.expect_sweep_receipts().withf(old).times(1).returning(|_, _| Ok(7));
         retention.expect_sweep_quota_uses().withf(|batch| *batch == BATCH).times(1).returning(|_| Ok(2));
+        let idle = |age: &Duration, _: &u32| *age == KEEP_PACES_FOR;
+        retention.expect_sweep_paces().withf(idle).times(1).returning(|_, _| Ok(5));
         wakeups.expect_wake_forgotten().times(1).returning(|_, _| Ok(0));
         let swept = Sweep::new(Arc::new(retention), Arc::new(wakeups)).execute().await.unwrap();
-        assert_eq!(swept, Swept { idempotency_records: 2_500, receipts: 7, quota_uses: 2, forgotten: 3 });
+        assert_eq!(swept, Swept { idempotency_records: 2_500, receipts: 7, quota_uses: 2, paces: 5, forgotten: 3 });
     }
 
     #[tokio::test]
@@ -119,12 +127,13 @@ mod tests {
         let mut retention = MockRetentionRepo::new();
         retention.expect_sweep_receipts().returning(|_, _| Ok(0));
         retention.expect_sweep_quota_uses().returning(|_| Ok(0));
+        retention.expect_sweep_paces().returning(|_, _| Ok(0));
         retention.expect_sweep_idempotency_records().returning(|_| Ok(5));
         let mut wakeups = MockWakeupQueue::new();
         wakeups.expect_wake_forgotten().times(1).returning(|_, _| Ok(BATCH));
         wakeups.expect_wake_forgotten().times(1).returning(|_, _| Err(StoreError::Busy("full".into())));
         let swept = Sweep::new(Arc::new(retention), Arc::new(wakeups)).execute().await.unwrap();
-        assert_eq!(swept, Swept { idempotency_records: 5, forgotten: BATCH, receipts: 0, quota_uses: 0 });
+        assert_eq!(swept, Swept { idempotency_records: 5, forgotten: BATCH, ..Swept::default() });
     }
 
     #[tokio::test]
@@ -132,6 +141,7 @@ mod tests {
         let mut retention = MockRetentionRepo::new();
         retention.expect_sweep_receipts().returning(|_, _| Ok(0));
         retention.expect_sweep_quota_uses().returning(|_| Ok(0));
+        retention.expect_sweep_paces().returning(|_, _| Ok(0));
         retention.expect_sweep_idempotency_records().returning(|_| Ok(0));
         let mut wakeups = MockWakeupQueue::new();
         wakeups.expect_wake_forgotten().times(10).returning(|_, most| Ok(most));

@@ -161,7 +161,7 @@ async fn a_patch_changes_what_it_names_and_null_clears() {
     let manager = Manager::open().await;
     let path = manager.added().await;
     let limits = json!({
-        "displayName": "Sales", "enabled": false, "maxPerDay": 500, "maxPerContactPerHour": 3,
+        "displayName": "Sales", "enabled": false, "maxPerSecond": 20, "maxPerDay": 500, "maxPerContactPerHour": 3,
         "allowedCountries": ["de", "AT"], "config": { "from": "sales@acme.example", "port": null },
     });
     insta::assert_snapshot!(manager.patch(&path, &limits).await);
@@ -176,6 +176,9 @@ async fn what_does_not_change_a_channel_is_400_that_names_the_field() {
     let manager = Manager::open().await;
     let path = manager.added().await;
     for (body, code, at) in [
+        (json!({ "maxPerSecond": 0 }), "invalid_channel_limit", "maxPerSecond"),
+        (json!({ "maxPerSecond": 10_001 }), "invalid_channel_limit", "maxPerSecond"),
+        (json!({ "maxPerSecond": "20" }), "wrong_type", "maxPerSecond"),
         (json!({ "maxPerDay": 0 }), "invalid_channel_limit", "maxPerDay"),
         (json!({ "maxPerContactPerHour": "3" }), "wrong_type", "maxPerContactPerHour"),
         (json!({ "maxPerDay": 1.5 }), "wrong_type", "maxPerDay"),

@@ -44,6 +44,7 @@ async fn add(context: &Context, arguments: &ChannelArgs) -> Result<Answer, Failu
         name: &arguments.name,
         settings: &settings,
         outside_window: &outside_window,
+        max_per_second: arguments.max_per_second,
         verifies: arguments.verify,
     };
     let id = Maker::on(&database).channel(new).await?;
@@ -113,6 +114,7 @@ fn item(channel: &Channel) -> Value {
         "enabled": channel.enabled,
         "paused": channel.paused_at.is_some(),
         "fault": channel.fault.as_ref().map(|fault| json!({ "code": fault.code, "text": fault.text, "since": fault.since.to_string() })),
+        "maxPerSecond": channel.limits.max_per_second,
         "createdAt": channel.created_at.to_string(),
     })
 }

@@ -51,6 +51,7 @@ pub(super) async fn run(context: &Context, arguments: &TryArgs) -> Result<(), Fa
                 name: "try",
                 settings,
                 outside_window: &Value::Null,
+                max_per_second: None,
                 verifies: false,
             };
             Some(maker.channel(new).await?)

@@ -2,7 +2,7 @@
 //! answers.
 
 use async_trait::async_trait;
-use overture_domain::entities::{ChannelKind, ConversationStatus, MessageStatus, OnUnclear};
+use overture_domain::entities::{ChannelKind, ConversationStatus, MessageStatus, OnUnclear, Transport};
 use overture_domain::ids::{ChannelId, ConversationId, MessageId, Version};
 use overture_domain::ports::{Begun, DeliveryRepo, LoadedProcess, ProcessChange, SaveError, Saved, StoreError};
 use overture_domain::process::{ConversationProcess, PendingMessage};
@@ -145,6 +145,7 @@ fn resting(id: ConversationId, duration: Duration) -> LoadedProcess {
         id,
         version: Version::FIRST,
         channel_id: ChannelId::from_uuid(Uuid::nil()),
+        transport: Transport::Sandbox,
         kind: ChannelKind::Email,
         on_unclear: OnUnclear::Resend,
         status: ConversationStatus::InProgress,

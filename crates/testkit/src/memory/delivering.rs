@@ -1,10 +1,11 @@
 //! `DeliveryRepo`: the process of a conversation, and the fence around each attempt.
 
 use super::MemoryStore;
-use super::tables::{ChannelRow, MessageRow, Tables};
+use super::tables::{ChannelRow, MessageRow, Tables, Turns};
 use async_trait::async_trait;
 use overture_domain::entities::{Attempt, AttemptOutcome, ChannelState, MessageStatus, WINDOW};
 use overture_domain::ids::{ChannelId, ConversationId, MessageId};
+use overture_domain::pacing::Pass;
 use overture_domain::ports::{
     Begun, BegunAttempt, DeliveryRepo, LoadedProcess, Outgoing, ProcessChange, SaveError, Saved, StoreError,
 };
@@ -76,6 +77,7 @@ impl Tables {
             version: conversation.version,
             channel_id: channel.id,
             kind: channel.kind,
+            transport: channel.transport,
             on_unclear: channel.on_unclear,
             status: conversation.status,
             attention: conversation.attention,
@@ -130,10 +132,14 @@ impl Tables {
             time_left: ends_at.since(now),
         };
         let number = row.shown().attempts + 1;
+        if let Pass::Waits(until) = self.pass(id, &outgoing, now, ends_at) {
+            return Begun::NotDue { in_: until.since(now) };
+        }
         if let Some(row) = self.messages.get_mut(&id) {
             row.message.status = MessageStatus::Sending;
             row.message.sent_as = filled.and_then(|filled| filled.text);
             row.lease_until = now.plus(lease);
+            row.turns = Turns::default();
             row.probes = probes;
             row.attempts.push(begun(number, now));
         }

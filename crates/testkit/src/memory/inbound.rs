@@ -1,7 +1,7 @@
 //! `InboundRepo`: what contacts write.
 
 use super::MemoryStore;
-use super::tables::{ConversationRow, MessageRow, Tables};
+use super::tables::{ConversationRow, MessageRow, Tables, Turns};
 use async_trait::async_trait;
 use overture_domain::entities::{
     Address, Contact, Conversation, ConversationStatus, Direction, Message, MessageError, MessageStatus, Recipient,
@@ -179,6 +179,7 @@ impl Tables {
             wording: Wording::AsWritten,
             held_within: None,
             next_attempt_at: now,
+            turns: Turns::default(),
             lease_until: now,
             probes: false,
             attempts: Vec::new(),

@@ -5,6 +5,7 @@
 mod delivering;
 mod inbound;
 mod opening;
+mod pacing;
 mod quotas;
 mod reading;
 mod receipts;

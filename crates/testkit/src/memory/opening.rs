@@ -1,7 +1,7 @@
 //! Opening: contact, conversation, message, wakeup and idempotency record, all of it or nothing.
 
 use super::quotas::counted;
-use super::tables::{ConversationRow, MessageRow, RequestRow, Tables};
+use super::tables::{ConversationRow, MessageRow, RequestRow, Tables, Turns};
 use overture_domain::entities::{Contact, Conversation, ConversationStatus, Direction, Message, MessageStatus};
 use overture_domain::ids::Version;
 use overture_domain::ports::{ContactChoice, EarlierRequest, Held, OpenConversation, OpenError, Opened, StoreError};
@@ -124,6 +124,7 @@ impl Tables {
             wording: opening.wording.clone(),
             held_within: held.map(|_| within),
             next_attempt_at: now,
+            turns: Turns::default(),
             lease_until: now,
             probes: false,
             attempts: Vec::new(),
@@ -152,6 +153,7 @@ impl Tables {
             wording: Wording::Template(held.opener.clone()),
             held_within: None,
             next_attempt_at: now,
+            turns: Turns::default(),
             lease_until: now,
             probes: false,
             attempts: Vec::new(),

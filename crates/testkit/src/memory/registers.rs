@@ -208,6 +208,10 @@ impl RetentionRepo for MemoryStore {
             u32::try_from(past.len()).unwrap_or(batch).min(batch)
         })
     }
+
+    async fn sweep_paces(&self, idle: Duration, batch: u32) -> Result<u32, StoreError> {
+        self.transact(|tables, now| tables.forget_paces(idle, batch, now))
+    }
 }
 
 #[async_trait]

@@ -13,7 +13,7 @@ impl Tables {
         if stands != Some(change.expected) {
             return Err(SaveError::Moved);
         }
-        let ProcessChange { message, attempt, channel, at, .. } = change;
+        let ProcessChange { message, attempt, channel, hold, at, .. } = change;
         let (message_id, mut told, mut unclear) = (message.id, None, false);
         if let Some(attempt) = attempt {
             let current = self.messages.get(&message.id).and_then(MessageRow::under_way);
@@ -40,6 +40,9 @@ impl Tables {
         self.change_message(message, now);
         if failed {
             self.end_opener(message_id, now);
+        }
+        if let Some(hold) = hold {
+            self.hold(change.conversation_id, message_id, hold, now);
         }
         match channel {
             Some(ChannelChange::Faulty { id, fault, probe_in }) => self.channel_fails(id, fault, probe_in, now),

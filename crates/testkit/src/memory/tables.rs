@@ -5,6 +5,7 @@ use overture_domain::entities::{
     Message, Recipient,
 };
 use overture_domain::ids::{ApiKeyId, ChannelId, ContactId, ConversationId, MessageId, TenantId, WorkspaceId};
+use overture_domain::pacing::Pace;
 use overture_domain::ports::{
     ApprovedTemplate, AttemptChange, EarlierRequest, KeyedHash, Receipt, ReceiptStatus, Tenant, Workspace,
 };
@@ -36,6 +37,8 @@ pub(super) struct Tables {
     pub(super) openers: HashMap<(ChannelId, String), (MessageId, Timestamp)>,
     /// What was counted of quotas, by channel, canonical address (empty: the channel itself) and the period's beginning.
     pub(super) quota_uses: HashMap<(ChannelId, String, Timestamp), u32>,
+    /// The paces of channels, which have no number, and of canonical numbers on a channel.
+    pub(super) paces: HashMap<(ChannelId, String), Pace>,
     /// What providers call recipients, by channel.
     pub(super) aliases: HashMap<(ChannelId, String), String>,
 }
@@ -75,11 +78,20 @@ pub(super) struct MessageRow {
     pub(super) next_attempt_at: Timestamp,
     /// When the newest attempt's lease ends.
     pub(super) lease_until: Timestamp,
+    /// The turns it was given while it waits for its recipient and for its channel.
+    pub(super) turns: Turns,
     /// Whether the newest attempt probes a channel in `error`.
     pub(super) probes: bool,
     pub(super) attempts: Vec<Attempt>,
     /// What receipts say of each attempt, by its number.
     pub(super) traces: BTreeMap<u32, Trace>,
+}
+
+/// The turns of a message; see `pacing` in the domain.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Turns {
+    pub(super) recipient: Option<i64>,
+    pub(super) channel: Option<i64>,
 }
 
 /// What a provider told of an attempt.
@@ -145,7 +157,8 @@ impl MessageRow {
     /// composed meanwhile.
     pub(super) fn ends_at(&self, channel: &Channel, now: Timestamp) -> Timestamp {
         let Some(paused_at) = channel.paused_at else { return self.message.deliver_by };
-        let since = if self.attempts.is_empty() { paused_at.max(self.next_attempt_at) } else { paused_at };
+        let waited = !self.attempts.is_empty() || self.turns.recipient.or(self.turns.channel).is_some();
+        let since = if waited { paused_at } else { paused_at.max(self.next_attempt_at) };
         self.message.deliver_by.plus(now.since(since))
     }
 

@@ -61,6 +61,7 @@ pub async fn a_revision_changes_what_it_names_and_nothing_else(stage: &Stage) {
     assert!(connected(stage, added.id).await == settings("one"), "the settings stay");
 
     let limits = ChannelLimits {
+        max_per_second: Some(20),
         max_per_day: Some(7),
         max_per_contact_per_hour: Some(u32::MAX),
         allowed_countries: Some([Country::parse("DE"), Country::parse("AT")].into_iter().flatten().collect()),

@@ -14,6 +14,7 @@ pub mod inbound;
 pub mod managing;
 pub mod openers;
 pub mod opening;
+pub mod paces;
 pub mod quotas;
 pub mod racing;
 pub mod reading;
@@ -219,6 +220,21 @@ macro_rules! store_contract {
                     that_an_attempt_was_unclear_is_remembered
                     a_change_without_attempt_leaves_the_attempts_alone
                     of_many_changes_of_one_version_one_is_kept;
+                paces:
+                    messages_to_one_person_on_whatsapp_wait_their_turns_and_others_do_not
+                    of_many_to_one_person_at_once_one_goes_and_the_others_have_turns_of_their_own
+                    a_turn_is_kept_however_often_somebody_asks
+                    a_turn_is_kept_over_a_restart
+                    a_message_that_waits_its_turn_is_due_then
+                    a_turn_after_the_end_of_its_time_is_not_taken
+                    a_channel_lets_so_many_go_in_a_second
+                    a_channel_without_limits_keeps_nobody_waiting
+                    what_whatsapp_took_keeps_its_recipient_waiting_from_the_end_of_the_attempt
+                    a_refusal_for_one_recipient_keeps_only_that_one_waiting
+                    a_refusal_for_the_channel_keeps_all_of_it_waiting_and_no_other
+                    what_was_refused_goes_before_those_who_came_later
+                    the_time_of_a_message_that_waits_its_turn_stands_still_in_a_pause
+                    paces_that_keep_nobody_waiting_are_swept;
                 faults:
                     a_faulty_channel_is_in_error_and_says_why
                     a_fault_that_lasts_keeps_the_time_it_was_first_seen

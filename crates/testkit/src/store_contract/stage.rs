@@ -311,6 +311,7 @@ impl Stage {
             },
             attempt: None,
             channel: None,
+            hold: None,
             at: SEEN.plus(HOUR),
         }
     }

@@ -146,7 +146,11 @@ fn how_long_to_wait_is_what_the_answer_says() {
         let after = retry_after.map(Duration::from_secs);
         let body = json!({"code": code}).to_string().into_bytes();
         let error = classify(Ok(Answered { status, retry_after: after, body })).unwrap_err();
-        assert!(matches!(&error, SendError::RateLimited { after: told, .. } if *told == after), "{error:?}");
+        let of_channel = matches!(
+            &error,
+            SendError::RateLimited { after: told, scope: LimitScope::Channel, .. } if *told == after
+        );
+        assert!(of_channel, "{error:?}");
     }
 }
 

@@ -24,9 +24,10 @@ fn words(result: Result<Accepted, SendError>) -> String {
         Ok(_) => "accepted".to_owned(),
         Err(SendError::Rejected(cause)) => format!("rejected {}", cause.code),
         Err(SendError::Config(cause)) => format!("config {}", cause.code),
-        Err(SendError::RateLimited { after: None, cause }) => format!("limited {}", cause.code),
-        Err(SendError::RateLimited { after: Some(after), cause }) => {
-            format!("limited {} {}", cause.code, after.as_secs())
+        Err(SendError::RateLimited { after, scope, cause }) => {
+            let whom = if scope == LimitScope::Recipient { "recipient " } else { "" };
+            let seconds = after.map_or_else(String::new, |after| format!(" {}", after.as_secs()));
+            format!("{whom}limited {}{seconds}", cause.code)
         }
         Err(SendError::Unreachable(cause)) => format!("unreachable {}", cause.code),
         Err(SendError::Unavailable(cause)) => format!("unavailable {}", cause.code),
@@ -72,7 +73,7 @@ fn codes_decide_whatever_the_status() {
         (&[131_030], "config recipient_not_allowed"),
         (&[4, 17, 32, 613, 80_007, 80_008], "limited rate_limited"),
         (&[130_429], "limited throughput_limited"),
-        (&[131_056], "limited pair_limited 6"),
+        (&[131_056], "recipient limited pair_limited 6"),
         (&[131_048], "rejected spam_limited"),
         (&[131_049], "rejected engagement_limited"),
         (&[131_050], "rejected opted_out"),
@@ -140,8 +141,8 @@ fn a_throttle_waits_as_long_as_meta_asks() {
         words(read(400, body.as_bytes(), retry_after))
     };
     assert_eq!(throttle(130_429, Some(3)), "limited throughput_limited 3");
-    assert_eq!(throttle(131_056, Some(3)), "limited pair_limited 6");
-    assert_eq!(throttle(131_056, Some(60)), "limited pair_limited 60");
+    assert_eq!(throttle(131_056, Some(3)), "recipient limited pair_limited 6");
+    assert_eq!(throttle(131_056, Some(60)), "recipient limited pair_limited 60");
     assert_eq!(words(read(429, b"slow down", Some(7))), "limited rate_limited 7");
 }
 

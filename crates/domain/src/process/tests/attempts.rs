@@ -96,12 +96,44 @@ fn whatever_may_pass_queues_the_message_again_after_the_back_off() {
 #[test]
 fn a_rate_limited_message_waits_at_least_as_long_as_the_provider_asks() {
     let wait = |after| {
-        let error = SendError::RateLimited { after, cause: cause("too_many") };
+        let error = SendError::RateLimited { after, scope: LimitScope::Channel, cause: cause("too_many") };
         kept(process(vec![pending(1)]), ended(1, 1, Err(error))).1.message.next_attempt_in.unwrap()
     };
     assert_eq!(wait(Some(5 * MINUTE)), 5 * MINUTE);
     assert_eq!(wait(Some(Duration::from_millis(1))), back_off(message(1), 1));
     assert_eq!(wait(None), back_off(message(1), 1));
+}
+
+#[test]
+fn what_a_provider_refuses_for_now_keeps_others_waiting_for_as_long_and_goes_first_then() {
+    for scope in [LimitScope::Channel, LimitScope::Recipient] {
+        let held = |after| {
+            let error = SendError::RateLimited { after, scope, cause: cause("too_many") };
+            kept(process(vec![pending(1)]), ended(1, 2, Err(error))).1
+        };
+        let hold = |wait| Some(Hold { scope, wait, goes_first: true });
+        assert_eq!(held(Some(5 * MINUTE)).hold, hold(5 * MINUTE));
+        assert_eq!(held(None).hold, hold(back_off(message(1), 2)));
+        let week = held(Some(7 * 24 * 60 * MINUTE));
+        assert_eq!(week.hold, hold(60 * MINUTE), "others find out anew");
+        assert_eq!(week.message.next_attempt_in, Some(7 * 24 * 60 * MINUTE));
+    }
+}
+
+#[test]
+fn after_what_whatsapp_took_or_may_have_taken_its_recipient_is_left_in_peace() {
+    let hold = |transport, result| {
+        let kind = ChannelKind::WhatsApp;
+        kept(ConversationProcess { kind, transport, ..process(vec![pending(1)]) }, ended(1, 1, result)).1.hold
+    };
+    let peace = Some(Hold { scope: LimitScope::Recipient, wait: Duration::from_millis(6_050), goes_first: false });
+    for transport in [Transport::WhatsAppCloud, Transport::Twilio] {
+        assert_eq!(hold(transport, accepted()), peace, "{transport}");
+        assert_eq!(hold(transport, Err(SendError::Unclear(cause("answer_lost")))), peace, "{transport}");
+        assert_eq!(hold(transport, Err(SendError::Rejected(cause("no")))), None, "{transport}");
+    }
+    assert_eq!(hold(Transport::Sandbox, accepted()), None);
+    assert_eq!(kept(process(vec![pending(1)]), ended(1, 1, accepted())).1.hold, None, "an email");
 }
 
 #[test]
@@ -139,7 +171,7 @@ fn a_probe_that_is_answered_shows_that_the_channel_works() {
     for answer in [
         accepted(),
         Err(SendError::Rejected(cause("mailbox_unknown"))),
-        Err(SendError::RateLimited { after: None, cause: cause("too_many") }),
+        Err(SendError::RateLimited { after: None, scope: LimitScope::Channel, cause: cause("too_many") }),
     ] {
         let (_, change) = kept(process(vec![pending(1)]), probed(ended(1, 1, answer.clone())));
         assert_eq!(change.channel, works, "{answer:?}");

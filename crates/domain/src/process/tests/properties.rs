@@ -25,7 +25,10 @@ fn result() -> impl Strategy<Value = Result<Accepted, SendError>> {
             .prop_map(|provider_message_id| Ok(Accepted { provider_message_id, recipient_alias: None })),
         Just(Err(SendError::Rejected(cause("rejected")))),
         Just(Err(SendError::Config(cause("config")))),
-        after.prop_map(|after| Err(SendError::RateLimited { after, cause: cause("limited") })),
+        (after, any::<bool>()).prop_map(|(after, one)| {
+            let scope = if one { LimitScope::Recipient } else { LimitScope::Channel };
+            Err(SendError::RateLimited { after, scope, cause: cause("limited") })
+        }),
         Just(Err(SendError::Unavailable(cause("unavailable")))),
         Just(Err(SendError::Unclear(cause("unclear")))),
         Just(Err(SendError::Unreachable(cause("connection_failed")))),

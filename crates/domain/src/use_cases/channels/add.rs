@@ -82,7 +82,7 @@ impl AddChannel {
             state: if transport == Transport::Sandbox { ChannelState::Active } else { ChannelState::Unverified },
             enabled: true,
             paused_at: None,
-            limits: ChannelLimits::default(),
+            limits: ChannelLimits::default_for(transport),
             on_unclear: OnUnclear::default_for(kind),
             fault: None,
             message_id_domain,

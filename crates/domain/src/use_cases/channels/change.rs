@@ -14,6 +14,9 @@ use std::sync::Arc;
 /// The highest limit: more is no limit.
 const HIGHEST_LIMIT: i64 = 1_000_000_000;
 
+/// The highest number of messages in a second; providers take a thousand.
+pub const MOST_PER_SECOND: i64 = 10_000;
+
 /// What is to change. The outer `None` leaves a field, the inner one clears it.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct ChannelPatch {
@@ -25,6 +28,8 @@ pub struct ChannelPatch {
     pub config: Option<BTreeMap<String, Option<SettingValue>>>,
     /// What leaves outside the window of WhatsApp.
     pub outside_window: Option<Option<WrittenWindow>>,
+    /// The most messages in a second.
+    pub max_per_second: Option<Option<i64>>,
     /// The most messages in a day.
     pub max_per_day: Option<Option<i64>>,
     /// The most messages to one contact in an hour.
@@ -142,11 +147,15 @@ impl ChangeChannel {
 /// All limits as they are from now on; `None` where none was mentioned.
 fn limits(known: &ChannelLimits, patch: &ChannelPatch) -> Result<Option<ChannelLimits>, ManageChannelError> {
     let mut limits = known.clone();
+    if let Some(limit) = patch.max_per_second {
+        limits.max_per_second = limit.map(|limit| number("maxPerSecond", limit, MOST_PER_SECOND)).transpose()?;
+    }
     if let Some(limit) = patch.max_per_day {
-        limits.max_per_day = limit.map(|limit| number("maxPerDay", limit)).transpose()?;
+        limits.max_per_day = limit.map(|limit| number("maxPerDay", limit, HIGHEST_LIMIT)).transpose()?;
     }
     if let Some(limit) = patch.max_per_contact_per_hour {
-        limits.max_per_contact_per_hour = limit.map(|limit| number("maxPerContactPerHour", limit)).transpose()?;
+        let number = |limit| number("maxPerContactPerHour", limit, HIGHEST_LIMIT);
+        limits.max_per_contact_per_hour = limit.map(number).transpose()?;
     }
     if let Some(countries) = &patch.allowed_countries {
         limits.allowed_countries = countries.as_deref().map(allowed_countries).transpose()?;
@@ -154,10 +163,10 @@ fn limits(known: &ChannelLimits, patch: &ChannelPatch) -> Result<Option<ChannelL
     Ok((limits != *known).then_some(limits))
 }
 
-fn number(field: &'static str, limit: i64) -> Result<u32, ManageChannelError> {
-    u32::try_from(limit).ok().filter(|_| (1..=HIGHEST_LIMIT).contains(&limit)).ok_or_else(|| {
+fn number(field: &'static str, limit: i64, highest: i64) -> Result<u32, ManageChannelError> {
+    u32::try_from(limit).ok().filter(|_| (1..=highest).contains(&limit)).ok_or_else(|| {
         let flaw = Flaw::new(
-            format!("is no number from 1 to {HIGHEST_LIMIT}"),
+            format!("is no number from 1 to {highest}"),
             "Write one, or null for no limit; enabled switches a channel off.",
         );
         ManageChannelError::refused(ChannelRule::Limit, field, &flaw)

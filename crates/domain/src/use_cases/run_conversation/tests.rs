@@ -15,7 +15,8 @@ use crate::entities::{
 };
 use crate::ids::{ChannelId, Version};
 use crate::ports::{
-    MockChannelRepo, MockClock, MockDeliveryRepo, MockMessageSender, MockReceiptRepo, Outgoing, ProcessChange,
+    LimitScope, MockChannelRepo, MockClock, MockDeliveryRepo, MockMessageSender, MockReceiptRepo, Outgoing,
+    ProcessChange,
 };
 use crate::process::back_off;
 use crate::time::Timestamp;
@@ -57,6 +58,7 @@ fn process_on(kind: ChannelKind, pending: Vec<PendingMessage>) -> ConversationPr
         version: Version(4),
         channel_id: CHANNEL,
         kind,
+        transport: Transport::Sandbox,
         on_unclear: OnUnclear::default_for(kind),
         status: ConversationStatus::InProgress,
         attention: None,

@@ -42,7 +42,15 @@ fn the_documented_fields_are_the_fields_that_are_read() {
         documented::<NewChannelBody>(),
         ["config", "displayName", "outsideWindow", "transport", "type", "workspaceId"]
     );
-    let patch =
-        ["allowedCountries", "config", "displayName", "enabled", "maxPerContactPerHour", "maxPerDay", "outsideWindow"];
+    let patch = [
+        "allowedCountries",
+        "config",
+        "displayName",
+        "enabled",
+        "maxPerContactPerHour",
+        "maxPerDay",
+        "maxPerSecond",
+        "outsideWindow",
+    ];
     assert_eq!(documented::<ChannelPatchBody>(), patch);
 }

@@ -44,6 +44,19 @@ async fn a_channel_that_leaves_this_machine_begins_unverified_and_a_sandbox_is_a
 }
 
 #[tokio::test]
+async fn a_new_channel_sends_in_a_second_what_its_provider_is_known_to_take() {
+    for (transport, most) in [
+        (Transport::WhatsAppCloud, Some(80)),
+        (Transport::Twilio, None),
+        (Transport::Smtp, None),
+        (Transport::Sandbox, None),
+    ] {
+        let added = adding(takes_one(), checker()).execute(&EVERYTHING, wanted(transport)).await.unwrap();
+        assert_eq!(added.channel.limits.max_per_second, most, "{transport}");
+    }
+}
+
+#[tokio::test]
 async fn another_workspace_than_the_bound_one_is_foreign_before_anything_is_looked_up() {
     let nothing = adding(MockChannelRepo::new(), MockSettingsChecker::new());
     let answer = nothing.execute(&bound_elsewhere(), wanted(Transport::Smtp)).await;

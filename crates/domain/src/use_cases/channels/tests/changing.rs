@@ -99,10 +99,14 @@ async fn limits_are_set_and_cleared_one_by_one() {
     let registry = expects(|revision| {
         revision.limits.as_ref().is_some_and(|limits| {
             let countries = limits.allowed_countries.iter().flatten().map(crate::values::Country::as_str);
-            limits.max_per_day.is_none() && limits.max_per_contact_per_hour == Some(3) && countries.eq(["AT", "DE"])
+            limits.max_per_second == Some(20)
+                && limits.max_per_day.is_none()
+                && limits.max_per_contact_per_hour == Some(3)
+                && countries.eq(["AT", "DE"])
         })
     });
     let patch = ChannelPatch {
+        max_per_second: Some(Some(20)),
         max_per_day: Some(None),
         max_per_contact_per_hour: Some(Some(3)),
         allowed_countries: Some(Some(vec!["de".into(), "AT".into()])),
@@ -115,6 +119,8 @@ async fn limits_are_set_and_cleared_one_by_one() {
 async fn a_limit_of_none_a_country_of_nobody_and_no_name_are_refused() {
     let none = ChannelPatch::default;
     for (patch, rule, field) in [
+        (ChannelPatch { max_per_second: Some(Some(0)), ..none() }, ChannelRule::Limit, "maxPerSecond"),
+        (ChannelPatch { max_per_second: Some(Some(10_001)), ..none() }, ChannelRule::Limit, "maxPerSecond"),
         (ChannelPatch { max_per_day: Some(Some(0)), ..none() }, ChannelRule::Limit, "maxPerDay"),
         (
             ChannelPatch { max_per_contact_per_hour: Some(Some(-1)), ..none() },

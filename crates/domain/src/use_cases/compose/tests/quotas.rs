@@ -12,7 +12,7 @@ fn limited() -> World {
     let mut world = world_on(ChannelKind::Sms);
     world.command.contact_phone = some(ANN_PHONE);
     world.channel().limits =
-        ChannelLimits { max_per_day: Some(9), max_per_contact_per_hour: Some(2), allowed_countries: None };
+        ChannelLimits { max_per_day: Some(9), max_per_contact_per_hour: Some(2), ..ChannelLimits::default() };
     world
 }
 

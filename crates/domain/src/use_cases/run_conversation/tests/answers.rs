@@ -71,7 +71,7 @@ async fn a_probe_that_is_taken_shows_that_the_channel_works() {
 
 #[tokio::test]
 async fn a_rate_limit_waits_at_least_as_long_as_asked() {
-    let limited = |after| Err(SendError::RateLimited { after, cause: cause("too_many") });
+    let limited = |after| Err(SendError::RateLimited { after, scope: LimitScope::Channel, cause: cause("too_many") });
     let (change, next) = after(ChannelKind::Email, false, limited(Some(5 * MINUTE))).await;
     assert_eq!((change.message.next_attempt_in, next), (Some(5 * MINUTE), Next::Rest(5 * MINUTE)));
     assert_eq!(after(ChannelKind::Email, false, limited(None)).await.1, wait());
@@ -79,7 +79,8 @@ async fn a_rate_limit_waits_at_least_as_long_as_asked() {
 
 #[tokio::test]
 async fn a_rate_limit_beyond_the_end_of_a_message_s_time_rests_until_that_end_only() {
-    let limited = Err(SendError::RateLimited { after: Some(60 * MINUTE), cause: cause("too_many") });
+    let limited =
+        Err(SendError::RateLimited { after: Some(60 * MINUTE), scope: LimitScope::Channel, cause: cause("too_many") });
     assert_eq!(after(ChannelKind::Email, false, limited).await.1, Next::Rest(10 * MINUTE));
 }
 

@@ -63,7 +63,8 @@ async fn a_rest_counts_from_the_end_of_a_slow_send() {
     let mut deliveries = store(&process(vec![due(1)]));
     fence(&mut deliveries, 1, attempt(1, 1));
     keeps(&mut deliveries);
-    let limited = SendError::RateLimited { after: Some(5 * MINUTE), cause: cause("too_many") };
+    let limited =
+        SendError::RateLimited { after: Some(5 * MINUTE), scope: LimitScope::Channel, cause: cause("too_many") };
     let time = AtomicI64::new(AT.as_millis());
     let mut clock = MockClock::new();
     clock.expect_now().returning(move || Timestamp::from_millis(time.fetch_add(9 * 60_000, Ordering::Relaxed)));

@@ -3,6 +3,10 @@
 //! Receipts belong to an attempt, and come twice, late or out of order. Within an attempt they only move forward; a message
 //! shows `delivered` or `read` if any attempt has it, else what its newest attempt has come to.
 
+mod together;
+
+pub use together::*;
+
 use crate::entities::{AttemptOutcome, Attention, AttentionReason, ConversationStatus, MessageError, MessageStatus};
 use crate::ids::{ConversationId, MessageId, Version};
 use crate::ports::{Receipt, ReceiptStatus};
@@ -53,13 +57,9 @@ pub enum Verdict {
     News(Box<ReceiptChange>),
 }
 
-/// What a receipt changes: kept whole or not at all.
+/// What a receipt changes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ReceiptChange {
-    /// Which conversation.
-    pub conversation_id: ConversationId,
-    /// The version it was decided on.
-    pub expected: Version,
     /// Where the conversation stands now.
     pub conversation: ConversationStatus,
     /// Whether and why it asks for a person now.
@@ -84,8 +84,6 @@ pub struct ReceiptChange {
     pub outcome: Option<AttemptOutcome>,
     /// The provider's id of what it sent.
     pub provider_message_id: String,
-    /// When people see it happened.
-    pub at: Timestamp,
 }
 
 /// Judges a receipt. `at` is when it came, as people see it.
@@ -106,8 +104,6 @@ pub fn judge(standing: &Standing, receipt: &Receipt, at: Timestamp) -> Verdict {
     let is_at_least = |least: ReceiptStatus| (rank(receipt.status) >= rank(least)).then_some(when);
     let failed = receipt.status == ReceiptStatus::Failed;
     Verdict::News(Box::new(ReceiptChange {
-        conversation_id: standing.conversation_id,
-        expected: standing.version,
         conversation,
         attention,
         message_id: standing.message_id,
@@ -121,8 +117,21 @@ pub fn judge(standing: &Standing, receipt: &Receipt, at: Timestamp) -> Verdict {
         // The provider did take it, whatever became of it there.
         outcome: unclear.then_some(if failed { AttemptOutcome::Rejected } else { AttemptOutcome::Sent }),
         provider_message_id: receipt.provider_message_id.clone(),
-        at,
     }))
+}
+
+impl Standing {
+    /// Carries a change into it, as a reading of the rows would after it.
+    fn note(&mut self, change: &ReceiptChange) {
+        self.status = change.status;
+        self.conversation = change.conversation;
+        self.attention = change.attention;
+        for attempt in self.attempts.iter_mut().filter(|attempt| attempt.number == change.attempt) {
+            attempt.reached = Some(change.reached);
+            attempt.outcome = change.outcome.or(attempt.outcome);
+            attempt.provider_message_id = Some(change.provider_message_id.clone());
+        }
+    }
 }
 
 /// `delivered` and `read` beat `failed`, and nothing else does.

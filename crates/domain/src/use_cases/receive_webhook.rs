@@ -58,16 +58,17 @@ impl ReceiveWebhook {
             WebhookError::Forged => ReceiveError::Forged,
             WebhookError::Unreadable => ReceiveError::Unreadable,
         })?;
-        for event in &events {
+        let (mut receipts, mut messages) = (Vec::new(), Vec::new());
+        for event in events {
             match event {
-                ProviderEvent::Receipt(receipt) => {
-                    self.receipts.execute(channel, receipt).await?;
-                }
-                ProviderEvent::Message(message) => {
-                    if self.messages.execute(channel, message).await? == Received::OfNobody {
-                        tracing::warn!(channel_id = %channel, "a message came from a sender without a number");
-                    }
-                }
+                ProviderEvent::Receipt(receipt) => receipts.push(receipt),
+                ProviderEvent::Message(message) => messages.push(message),
+            }
+        }
+        self.receipts.execute(channel, receipts).await?;
+        for message in &messages {
+            if self.messages.execute(channel, message).await? == Received::OfNobody {
+                tracing::warn!(channel_id = %channel, "a message came from a sender without a number");
             }
         }
         Ok(())

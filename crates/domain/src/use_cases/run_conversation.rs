@@ -147,9 +147,7 @@ impl RunConversation {
         if news.is_empty() {
             return Ok(());
         }
-        for receipt in &news {
-            self.receipts.execute(loaded.process.channel_id, receipt).await?;
-        }
+        self.receipts.execute(loaded.process.channel_id, news).await?;
         self.reload(loaded).await?;
         // What still waits is looked at when the attempt under way has ended.
         loaded.news.clear();

@@ -230,6 +230,10 @@ macro_rules! store_contract {
                     a_receipt_of_what_became_known_meanwhile_is_judged_again
                     a_receipt_judged_on_an_old_version_writes_nothing
                     of_many_equal_receipts_at_once_one_is_kept
+                    many_receipts_of_one_message_in_one_call_leave_the_furthest_and_count_once
+                    of_many_conversations_in_one_call_only_the_one_that_moved_is_judged_again
+                    receipts_of_nobody_are_kept_beside_known_ones_in_one_call
+                    equal_calls_at_once_with_many_conversations_leave_what_one_would
                     a_receipt_settles_an_unclear_attempt
                     a_message_knows_whether_the_contact_has_written_since
                     receipts_of_nobody_are_swept_when_their_time_has_passed;

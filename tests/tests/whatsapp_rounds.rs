@@ -169,6 +169,7 @@ async fn meta_sets_the_webhook_up_with_the_verify_token_alone_and_a_contact_is_k
 async fn receipts_of_meta_at_odd_moments_count_once_they_can_be_told() -> Result<()> {
     let line = Line::open(Carrier::Cloud).await?;
     moments::receipts_at_odd_moments(&line).await?;
+    moments::an_answer_before_the_providers(&line).await?;
     moments::an_answer_before_the_receipt(&line).await
 }
 

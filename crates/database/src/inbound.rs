@@ -29,6 +29,11 @@ const CHANNEL: &str = "SELECT ch.id AS id, ch.tenant_id, ch.workspace_id, \
 const LATEST: &str = "SELECT id, version, status FROM conversations WHERE channel_id = ? AND recipient_canonical = ? \
     AND recipient_kind = 'phone' ORDER BY last_message_at DESC LIMIT 1";
 
+/// When the contact wrote last in the conversation `v`, by the database's clock: a message of theirs is never tried, and
+/// `next_attempt_at` says when it was kept.
+pub(crate) const CONTACT_WROTE_AT: &str =
+    "(SELECT max(i.next_attempt_at) FROM messages i WHERE i.conversation_id = v.id AND i.direction = 'inbound')";
+
 #[async_trait]
 impl InboundRepo for Database {
     async fn thread(

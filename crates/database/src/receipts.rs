@@ -7,6 +7,7 @@ use crate::Database;
 use crate::conversations::read_attention;
 use crate::dialect::claim_names;
 use crate::error::store_error;
+use crate::inbound::CONTACT_WROTE_AT;
 use crate::messages::count;
 use crate::rows::{Row, by_number, millis, uuid_at};
 use crate::sql::{Rows, Script, all, one};
@@ -31,8 +32,8 @@ const FOUND: &str = "r CROSS JOIN messages m \
 
 /// What receipts are judged on; `r.c4` is the number of each.
 const STANDING: &str = "SELECT r.c4 AS number, v.id AS id, v.version, v.status AS conversation_status, v.attention_reason, v.attention_since, \
-    v.attention_message_id, m.id AS message_id, m.status AS message_status, a.number AS attempt, a.outcome, a.provider_message_id, a.reached, \
-    (SELECT count(*) FROM messages i WHERE i.conversation_id = m.conversation_id AND i.created_at > m.created_at AND i.direction = 'inbound') AS answers";
+    v.attention_message_id, m.id AS message_id, m.status AS message_status, a.number AS attempt, a.started_at, a.outcome, a.provider_message_id, \
+    a.reached";
 
 #[async_trait]
 impl ReceiptRepo for Database {
@@ -43,7 +44,7 @@ impl ReceiptRepo for Database {
             let [channel, theirs, ours] = named(channel, receipt);
             rows.push([channel, theirs, ours, number.into()]);
         }
-        let sql = format!("{STANDING} FROM {FOUND} ORDER BY r.c4, a.number");
+        let sql = format!("{STANDING}, {CONTACT_WROTE_AT} AS contact_wrote_at FROM {FOUND} ORDER BY r.c4, a.number");
         let found = rows.read(&self.readers, &sql).await.map_err(failed)?;
         by_number(found, receipts.len()).map_err(failed)?.iter().map(|rows| read_standing(rows)).collect()
     }
@@ -74,7 +75,7 @@ fn read_standing(rows: &[QueryResult]) -> Result<Option<Standing>, StoreError> {
         attention: read_attention(&row)?,
         message_id: MessageId::from_uuid(row.get("message_id")?),
         status: row.parsed("message_status", MessageStatus::parse)?,
-        answered: count(&row, "answers")? > 0,
+        contact_wrote_at: row.time_opt("contact_wrote_at")?,
         attempts: rows.iter().map(read_attempt).collect::<Result<_, _>>()?,
     }))
 }
@@ -83,6 +84,7 @@ fn read_attempt(row: &QueryResult) -> Result<AttemptStanding, StoreError> {
     let row = Row::of("attempts", row);
     Ok(AttemptStanding {
         number: count(&row, "attempt")?,
+        began_at: row.time("started_at")?,
         outcome: row.parsed_opt("outcome", AttemptOutcome::parse)?,
         provider_message_id: row.get("provider_message_id")?,
         reached: row.parsed_opt("reached", ReceiptStatus::parse)?,

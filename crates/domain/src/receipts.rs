@@ -11,6 +11,7 @@ use crate::entities::{AttemptOutcome, Attention, AttentionReason, ConversationSt
 use crate::ids::{ConversationId, MessageId, Version};
 use crate::ports::{Receipt, ReceiptStatus};
 use crate::time::Timestamp;
+use crate::turn::once_left;
 
 /// A message as a receipt finds it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,8 +28,8 @@ pub struct Standing {
     pub message_id: MessageId,
     /// How far it has come.
     pub status: MessageStatus,
-    /// Whether the contact has written in this conversation since the message was composed.
-    pub answered: bool,
+    /// When the contact wrote last in this conversation, by the database's clock.
+    pub contact_wrote_at: Option<Timestamp>,
     /// Its attempts, first to last; at least one.
     pub attempts: Vec<AttemptStanding>,
 }
@@ -38,6 +39,8 @@ pub struct Standing {
 pub struct AttemptStanding {
     /// 1 for the first.
     pub number: u32,
+    /// When it began, by the database's clock.
+    pub began_at: Timestamp,
     /// How it ended; `None` while it is under way.
     pub outcome: Option<AttemptOutcome>,
     /// The provider's id of what it sent, if that is known.
@@ -134,6 +137,14 @@ impl Standing {
     }
 }
 
+impl AttemptStanding {
+    /// Whether the contact may have what it sent.
+    fn may_be_out(&self) -> bool {
+        self.provider_message_id.is_some()
+            || matches!(self.outcome, Some(AttemptOutcome::Sent | AttemptOutcome::Unclear))
+    }
+}
+
 /// `delivered` and `read` beat `failed`, and nothing else does.
 const fn rank(status: ReceiptStatus) -> i8 {
     match status {
@@ -188,13 +199,11 @@ fn around(standing: &Standing, status: MessageStatus, at: Timestamp) -> (Convers
             (conversation, Some(Attention { reason, since: at, message_id: Some(standing.message_id) }))
         }
         MessageStatus::Sent | MessageStatus::Delivered | MessageStatus::Read if !standing.status.has_left() => {
-            let conversation = match standing.conversation {
-                // What the contact wrote meanwhile waits for a person, however late it is told that the message left.
-                ConversationStatus::Open | ConversationStatus::InProgress if !standing.answered => {
-                    ConversationStatus::AwaitingContact
-                }
-                other => other,
-            };
+            let out = standing.attempts.iter().filter(|attempt| attempt.may_be_out());
+            let out_since = out.map(|attempt| attempt.began_at).min();
+            let conversation = out_since.map_or(standing.conversation, |out_since| {
+                once_left(standing.conversation, out_since, standing.contact_wrote_at)
+            });
             (conversation, standing.attention.filter(|_| own.is_none()))
         }
         _ => (standing.conversation, standing.attention),

@@ -6,11 +6,14 @@ use proptest::prelude::*;
 use uuid::Uuid;
 
 pub(super) const AT: Timestamp = Timestamp::from_millis(5_000);
+/// When attempts began, by the database's clock.
+const BEGAN: Timestamp = Timestamp::from_millis(4_000);
 
 pub(super) fn attempt(number: u32, outcome: AttemptOutcome, reached: Option<ReceiptStatus>) -> AttemptStanding {
     let known = outcome == AttemptOutcome::Sent;
     AttemptStanding {
         number,
+        began_at: BEGAN,
         outcome: Some(outcome),
         provider_message_id: known.then(|| format!("SM{number}")),
         reached,
@@ -25,7 +28,7 @@ pub(super) fn standing(status: MessageStatus, attempts: Vec<AttemptStanding>) ->
         attention: None,
         message_id: MessageId::from_uuid(Uuid::from_u128(2)),
         status,
-        answered: false,
+        contact_wrote_at: None,
         attempts,
     }
 }
@@ -106,14 +109,34 @@ fn a_contact_that_answered_before_it_was_known_that_the_message_left_still_waits
         (MessageStatus::Unconfirmed, AttemptOutcome::Unclear, None),
         (MessageStatus::Failed, AttemptOutcome::Sent, Some(ReceiptStatus::Failed)),
     ] {
-        for (answered, expected) in
-            [(true, ConversationStatus::InProgress), (false, ConversationStatus::AwaitingContact)]
-        {
+        let later = Timestamp::from_millis(BEGAN.as_millis() + 1);
+        for (wrote_at, expected) in [
+            (Some(later), ConversationStatus::InProgress),
+            (Some(BEGAN), ConversationStatus::AwaitingContact),
+            (None, ConversationStatus::AwaitingContact),
+        ] {
             let mut given_up = standing(status, vec![attempt(1, outcome, reached)]);
-            (given_up.conversation, given_up.answered) = (ConversationStatus::InProgress, answered);
+            (given_up.conversation, given_up.contact_wrote_at) = (ConversationStatus::InProgress, wrote_at);
             let change = news(&given_up, "SM1", ReceiptStatus::Delivered);
             assert_eq!((change.status, change.conversation), (MessageStatus::Delivered, expected), "{status:?}");
         }
+    }
+}
+
+#[test]
+fn only_an_attempt_that_may_have_reached_the_contact_can_have_been_answered() {
+    let wrote_at = Some(Timestamp::from_millis(BEGAN.as_millis() + 1));
+    for (first, expected) in [
+        (AttemptOutcome::Unclear, ConversationStatus::InProgress),
+        (AttemptOutcome::Unavailable, ConversationStatus::AwaitingContact),
+    ] {
+        let again = AttemptStanding {
+            began_at: Timestamp::from_millis(BEGAN.as_millis() + 2),
+            ..attempt(2, AttemptOutcome::Unclear, None)
+        };
+        let mut given_up = standing(MessageStatus::Unconfirmed, vec![attempt(1, first, None), again]);
+        (given_up.conversation, given_up.contact_wrote_at) = (ConversationStatus::InProgress, wrote_at);
+        assert_eq!(news(&given_up, "SM2", ReceiptStatus::Sent).conversation, expected, "{first}");
     }
 }
 

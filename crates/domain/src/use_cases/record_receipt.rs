@@ -96,8 +96,14 @@ mod tests {
             attention: None,
             message_id: MessageId::from_uuid(Uuid::from_u128(2)),
             status,
-            answered: false,
-            attempts: vec![AttemptStanding { number: 1, outcome, provider_message_id, reached: None }],
+            contact_wrote_at: None,
+            attempts: vec![AttemptStanding {
+                number: 1,
+                began_at: Timestamp::from_millis(0),
+                outcome,
+                provider_message_id,
+                reached: None,
+            }],
         }
     }
 

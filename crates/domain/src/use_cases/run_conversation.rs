@@ -191,7 +191,8 @@ impl RunConversation {
         let at = self.clock.now();
         // Sending takes time: what follows is decided at the time it ended, or a rest would outlast its reason.
         loaded.now = loaded.now.plus(at.since(began));
-        self.keep(loaded, Event::AttemptEnded { message, number, probed, result, at }).await
+        let began_at = attempt.began_at;
+        self.keep(loaded, Event::AttemptEnded { message, number, probed, began_at, result, at }).await
     }
 
     /// Decides what an event means and writes it; decides again on what is there if somebody was faster.

@@ -3,7 +3,6 @@
 use super::MemoryStore;
 use super::tables::{MessageRow, ReceiptRow, Tables};
 use async_trait::async_trait;
-use overture_domain::entities::Direction;
 use overture_domain::ids::{ChannelId, ConversationId, MessageId, Version};
 use overture_domain::ports::{KeptReceipts, Receipt, ReceiptRepo, StoreError};
 use overture_domain::receipts::{
@@ -37,16 +36,12 @@ impl Tables {
             let trace = row.traces.get(&attempt.number).cloned().unwrap_or_default();
             AttemptStanding {
                 number: attempt.number,
+                began_at: attempt.started_at,
                 outcome: attempt.outcome,
                 provider_message_id: trace.provider_message_id,
                 reached: trace.reached,
             }
         });
-        let is_answer = |other: &MessageRow| {
-            other.message.conversation_id == row.message.conversation_id
-                && other.message.direction == Direction::Inbound
-                && other.message.created_at > row.message.created_at
-        };
         Some(Standing {
             conversation_id: conversation.id,
             version: conversation.version,
@@ -54,7 +49,7 @@ impl Tables {
             attention: conversation.attention,
             message_id: row.message.id,
             status: row.message.status,
-            answered: self.messages.values().any(is_answer),
+            contact_wrote_at: self.contact_wrote_at(conversation.id),
             attempts: attempts.collect(),
         })
     }

@@ -70,6 +70,7 @@ pub(super) struct MessageRow {
     pub(super) wording: Wording,
     /// How long its own time is, while it is held.
     pub(super) held_within: Option<Duration>,
+    /// Of what a contact wrote: when it was kept.
     pub(super) next_attempt_at: Timestamp,
     /// When the newest attempt's lease ends.
     pub(super) lease_until: Timestamp,
@@ -128,6 +129,12 @@ impl Tables {
     /// The conversation, if it is the tenant's.
     pub(super) fn conversation_of(&self, tenant: TenantId, id: ConversationId) -> Option<&ConversationRow> {
         self.conversations.get(&id).filter(|row| row.conversation.tenant_id == tenant)
+    }
+
+    /// When the contact wrote last in a conversation.
+    pub(super) fn contact_wrote_at(&self, id: ConversationId) -> Option<Timestamp> {
+        let inbound = self.messages_of(id).into_iter().filter(|row| row.message.direction == Direction::Inbound);
+        inbound.map(|row| row.next_attempt_at).max()
     }
 
     /// The conversation's messages, oldest first.

@@ -235,7 +235,7 @@ macro_rules! store_contract {
                     receipts_of_nobody_are_kept_beside_known_ones_in_one_call
                     equal_calls_at_once_with_many_conversations_leave_what_one_would
                     a_receipt_settles_an_unclear_attempt
-                    a_message_knows_whether_the_contact_has_written_since
+                    when_the_contact_wrote_is_dated_as_the_attempts_are
                     receipts_of_nobody_are_swept_when_their_time_has_passed;
                 inbound:
                     what_a_contact_writes_stands_in_the_latest_conversation

@@ -1,8 +1,8 @@
 //! Receipts: kept once, with their effect, whatever order they come in.
 
+use super::Stage;
 use super::inbound::phone_of;
 use super::stage::{HOUR, SEEN, ended};
-use super::{Place, Stage};
 use futures_util::future::join_all;
 use overture_domain::entities::{AttemptOutcome, AttentionReason, MessageStatus};
 use overture_domain::ids::MessageId;
@@ -316,23 +316,33 @@ pub async fn a_receipt_settles_an_unclear_attempt(stage: &Stage) {
     assert_eq!(stage.status(&opening).await, MessageStatus::Delivered);
 }
 
-/// What the contact wrote waits for a person, whatever a late receipt says.
-pub async fn a_message_knows_whether_the_contact_has_written_since(stage: &Stage) {
-    let first = stage.texted("SM1").await;
-    let place = Place { tenant: first.tenant_id, workspace: first.workspace_id, channel: first.channel_id };
-    let answered = async || {
-        let standing = stage.standing(&first, &receipt("SM1", ReceiptStatus::Delivered)).await;
-        standing.expect("the message is known").answered
-    };
-    assert!(!answered().await);
+/// By the database's clock, as the beginning of the attempt: whoever decides whose turn it is compares the two.
+pub async fn when_the_contact_wrote_is_dated_as_the_attempts_are(stage: &Stage) {
+    let place = stage.sms_channel().await;
+    let first = stage.text_opened(place).await;
     stage.write(place, &phone_of(&first.recipient.address), "IN1").await.expect("keep");
-    assert!(answered().await);
+    stage.time_passes(&first).await;
+    let began_at = stage.attempt(first.message_id, HOUR).await.began_at;
+    stage.take_as(&first, 1, "SM1").await;
+    let read = async || {
+        let standing = stage.standing(&first, &receipt("SM1", ReceiptStatus::Delivered)).await;
+        let standing = standing.expect("the message is known");
+        let process = stage.loaded(first.conversation_id).await.process;
+        assert_eq!(standing.contact_wrote_at, process.contact_wrote_at);
+        assert_eq!(standing.attempts[0].began_at, began_at);
+        standing.contact_wrote_at.expect("the contact has written")
+    };
+    assert!(read().await < began_at);
+    stage.time_passes(&first).await;
+    stage.write(place, &phone_of(&first.recipient.address), "IN2").await.expect("keep");
+    assert!(read().await > began_at);
     // In another conversation the contact has not written.
     let other = stage.text_opened(place).await;
     stage.attempt(other.message_id, HOUR).await;
     stage.take_as(&other, 1, "SM2").await;
     let standing = stage.standing(&other, &receipt("SM2", ReceiptStatus::Delivered)).await;
-    assert!(!standing.expect("the message is known").answered);
+    assert_eq!(standing.expect("the message is known").contact_wrote_at, None);
+    assert_eq!(stage.loaded(other.conversation_id).await.process.contact_wrote_at, None);
 }
 
 /// What had its effect is kept.

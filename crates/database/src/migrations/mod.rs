@@ -23,6 +23,11 @@ impl MigratorTrait for Migrator {
                 sqlite: include_str!("m0003_channel_management.sqlite.sql"),
                 postgres: include_str!("m0003_channel_management.postgres.sql"),
             }),
+            Box::new(Step {
+                name: "m0006_unplaced",
+                sqlite: include_str!("m0006_unplaced.sqlite.sql"),
+                postgres: include_str!("m0006_unplaced.postgres.sql"),
+            }),
         ]
     }
 }

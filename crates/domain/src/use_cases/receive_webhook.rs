@@ -67,8 +67,14 @@ impl ReceiveWebhook {
         }
         self.receipts.execute(channel, receipts).await?;
         for message in &messages {
-            if self.messages.execute(channel, message).await? == Received::OfNobody {
-                tracing::warn!(channel_id = %channel, "a message came from a sender without a number");
+            match self.messages.execute(channel, message).await? {
+                Received::Unplaced => {
+                    tracing::warn!(channel_id = %channel, "a message was kept that stands in no conversation: nobody can tell in which");
+                }
+                Received::NoChannel => {
+                    tracing::warn!(channel_id = %channel, "a message came to a channel that is gone");
+                }
+                Received::Kept | Received::Repeated => {}
             }
         }
         Ok(())

@@ -6,7 +6,8 @@ use overture_domain::entities::{
 };
 use overture_domain::ids::{ApiKeyId, ChannelId, ContactId, ConversationId, MessageId, TenantId, WorkspaceId};
 use overture_domain::ports::{
-    ApprovedTemplate, AttemptChange, EarlierRequest, KeyedHash, Receipt, ReceiptStatus, Tenant, Workspace,
+    ApprovedTemplate, AttemptChange, EarlierRequest, KeyedHash, Receipt, ReceiptStatus, SYSTEM, Tenant,
+    UnplacedMessage, Workspace,
 };
 use overture_domain::time::Timestamp;
 use overture_domain::values::Wording;
@@ -30,6 +31,7 @@ pub(super) struct Tables {
     pub(super) requests: HashMap<(TenantId, KeyedHash), RequestRow>,
     pub(super) late: Vec<LateOutcome>,
     pub(super) receipts: Vec<ReceiptRow>,
+    pub(super) unplaced: BTreeMap<(ChannelId, String), UnplacedMessage>,
     /// When a contact wrote last, by channel and canonical number.
     pub(super) windows: HashMap<(ChannelId, String), Timestamp>,
     /// Until when somebody has been asked to write, by channel and canonical number.
@@ -133,8 +135,8 @@ impl Tables {
 
     /// When the contact wrote last in a conversation.
     pub(super) fn contact_wrote_at(&self, id: ConversationId) -> Option<Timestamp> {
-        let inbound = self.messages_of(id).into_iter().filter(|row| row.message.direction == Direction::Inbound);
-        inbound.map(|row| row.next_attempt_at).max()
+        let wrote = |row: &&MessageRow| row.message.direction == Direction::Inbound && row.message.kind != SYSTEM;
+        self.messages_of(id).into_iter().filter(wrote).map(|row| row.next_attempt_at).max()
     }
 
     /// The conversation's messages, oldest first.

@@ -249,6 +249,8 @@ macro_rules! store_contract {
                     a_sender_without_a_number_has_no_thread
                     a_channel_that_does_not_exist_has_no_thread
                     another_kind_is_kept_whole
+                    what_a_provider_tells_in_a_contacts_place_is_kept_and_changes_nothing_else
+                    what_has_no_place_is_kept_once_and_counted
                     what_waits_for_a_contact_is_due_when_it_writes
                     a_window_is_open_for_a_day_after_the_contact_wrote
                     a_text_leaves_as_written_only_while_the_window_is_open

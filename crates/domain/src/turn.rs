@@ -5,8 +5,8 @@ use crate::entities::ConversationStatus;
 use crate::time::Timestamp;
 
 /// Where a conversation stands once a message is known to have left. A copy of it may be out since `out_since`, the contact
-/// wrote last at `wrote_at`; both by the database's clock. What wrote before the attempt began was answered by it: so leaves
-/// what was held until the contact wrote.
+/// wrote last at `wrote_at`; both by the database's clock. What the contact wrote before is answered by it, as by what was held
+/// until they wrote.
 pub(crate) fn once_left(
     status: ConversationStatus,
     out_since: Timestamp,

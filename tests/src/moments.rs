@@ -54,6 +54,24 @@ pub async fn receipts_at_odd_moments(line: &Line) -> Result<()> {
     Ok(())
 }
 
+/// The contact answers before the provider has told that it took the message: the contact's words wait for a person.
+///
+/// # Errors
+/// Whatever does not hold, in words.
+pub async fn an_answer_before_the_providers(line: &Line) -> Result<()> {
+    let number = "+4915112350008";
+    line.provider.rule(number, Act::Hold, None);
+    let conversation = line.compose(number, "Are you there?").await?;
+    line.one_sent_to(number).await?;
+    let id = format!("{}quick", line.carrier.prefix());
+    ensure!(line.tell(&News::Text(&id, number, "I am, and I have a question.")).await?.status == 200);
+    line.provider.release();
+    line.message_in(&conversation, "sent").await?;
+    let now = line.conversation(&conversation).await?;
+    ensure!(now["status"] == "in_progress" && now["attention"].is_null(), "nobody would see the question: {now}");
+    Ok(())
+}
+
 /// The contact answers a message of which nobody knows whether it left, and then a receipt says that it did: the contact's
 /// words still wait for a person.
 ///

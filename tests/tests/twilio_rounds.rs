@@ -184,6 +184,7 @@ async fn whoever_writes_an_sms_first_has_a_conversation() -> Result<()> {
 async fn receipts_of_twilio_at_odd_moments_count_once_they_can_be_told() -> Result<()> {
     let line = Line::open(Carrier::TwilioSms).await?;
     moments::receipts_at_odd_moments(&line).await?;
+    moments::an_answer_before_the_providers(&line).await?;
     moments::an_answer_before_the_receipt(&line).await
 }
 

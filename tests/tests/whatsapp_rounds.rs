@@ -122,6 +122,75 @@ async fn a_call_of_meta_may_be_a_batch_of_three_megabytes_with_strange_members_i
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_call_of_meta_with_a_thousand_receipts_of_many_messages_is_kept_whole_and_once() -> Result<()> {
+    const MESSAGES: usize = 20;
+    let line = Line::open(Carrier::Cloud).await?;
+    let mut conversations = Vec::new();
+    for n in 0..MESSAGES {
+        conversations.push(line.compose(&format!("+49151123700{n:02}"), "Hello").await?);
+    }
+    for conversation in &conversations {
+        line.message_in(conversation, "sent").await?;
+    }
+    let now = whatsapp::timestamp()?;
+    let receipt = |id: &str, status: &str| json!({ "id": id, "status": status, "timestamp": now, "recipient_id": "5" });
+    let mut statuses = Vec::new();
+    for sent in line.sent() {
+        statuses.extend(["read", "sent", "delivered"].map(|status| receipt(&sent.id, status)));
+    }
+    let of_nobody = 1_000 - statuses.len();
+    statuses.extend((0..of_nobody).map(|n| receipt(&format!("wamid.nobody{n}"), "delivered")));
+    let call = whatsapp::entry(whatsapp::BUSINESS, whatsapp::NUMBER, &json!({ "statuses": statuses }));
+    for _ in 0..2 {
+        let answer = line.call(signed_for_whatsapp(&line.voice(), serde_json::to_vec(&call)?)?).await?;
+        ensure!(answer.status == 200, "{answer:?}");
+        for conversation in &conversations {
+            let message = line.composed(conversation).await?;
+            ensure!(message["status"] == "read" && message["deliveredAt"] == message["readAt"], "{message}");
+            ensure!(line.conversation(conversation).await?["status"] == "awaiting_contact");
+        }
+        let kept = line.installation.count("SELECT count(*) FROM receipts")?;
+        ensure!(kept == 1_000, "{kept} receipts are kept");
+    }
+    let waiting = line.installation.count("SELECT count(*) FROM receipts WHERE NOT applied")?;
+    ensure!(waiting == of_nobody as u64, "{waiting} receipts have had no effect");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_has_no_number_or_was_not_written_by_the_contact_is_kept_and_moves_nothing() -> Result<()> {
+    let line = Line::open(Carrier::Cloud).await?;
+    let conversation = line.compose("+4915112345678", "Hello").await?;
+    line.message_in(&conversation, "sent").await?;
+    let before = line.conversation(&conversation).await?;
+    let windows = "SELECT count(*) FROM windows";
+    let opened = line.installation.count(windows)?;
+    let now = whatsapp::timestamp()?;
+    let system = |id: &str, from: &str| {
+        let told = json!({ "body": "A changed their number", "wa_id": "4915112345699", "type": "user_changed_number" });
+        json!({ "from": from, "id": id, "timestamp": now, "type": "system", "system": told })
+    };
+    let hidden = json!({
+        "from_user_id": "DE.13491208655302741918", "id": "wamid.hidden", "timestamp": now, "type": "text", "text": { "body": "Hallo" },
+    });
+    let messages = [system("wamid.moved", "4915112345678"), system("wamid.stranger", "4915112345688"), hidden];
+    let call = whatsapp::entry(whatsapp::BUSINESS, whatsapp::NUMBER, &json!({ "messages": messages }));
+    for _ in 0..2 {
+        let answer = line.call(signed_for_whatsapp(&line.voice(), serde_json::to_vec(&call)?)?).await?;
+        ensure!(answer.status == 200, "{answer:?}");
+    }
+    let messages = line.messages(&conversation).await?;
+    let told: Vec<_> = messages.iter().filter(|message| message["kind"] == "system").collect();
+    ensure!(told.len() == 1 && told[0]["content"] == "A changed their number", "{messages:?}");
+    let after = line.conversation(&conversation).await?;
+    ensure!(after == before, "{after} instead of {before}");
+    ensure!(line.installation.count(windows)? == opened, "a window was opened by what nobody wrote");
+    let status = line.installation.ask(&["status"])?;
+    ensure!(status["unplaced"] == 2, "{status}");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn with_a_token_that_meta_revoked_messages_wait_and_leave_once_when_it_is_good_again() -> Result<()> {
     rounds::a_token_revoked_in_the_middle(&Line::open(Carrier::Cloud).await?).await
 }
@@ -169,6 +238,7 @@ async fn meta_sets_the_webhook_up_with_the_verify_token_alone_and_a_contact_is_k
 async fn receipts_of_meta_at_odd_moments_count_once_they_can_be_told() -> Result<()> {
     let line = Line::open(Carrier::Cloud).await?;
     moments::receipts_at_odd_moments(&line).await?;
+    moments::an_answer_before_the_providers(&line).await?;
     moments::an_answer_before_the_receipt(&line).await
 }
 

@@ -17,6 +17,10 @@ use thiserror::Error;
 pub(crate) const TIMEOUT: Duration = Duration::from_secs(30);
 /// The most that a connection may take to stand.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long a connection is kept that nobody uses: shorter than any server keeps it. Apache and Node close what has been idle
+/// for 5 s, load balancers after a minute; a request that meets such an end may have been read, and its message would be
+/// unclear. Who sends less than once in this time pays a handshake for it.
+const KEPT_IDLE: Duration = Duration::from_secs(4);
 /// The most of an answer that is read: what providers answer has a few kilobytes, a list of templates some hundred.
 const LONGEST_ANSWER: usize = 4 * 1024 * 1024;
 
@@ -72,6 +76,7 @@ impl ProviderHttp {
             .referer(false)
             .connect_timeout(CONNECT_TIMEOUT)
             .timeout(TIMEOUT)
+            .pool_idle_timeout(KEPT_IDLE)
             .user_agent(concat!("overture/", env!("CARGO_PKG_VERSION")))
             .build()
             .expect("a client can be made of a configuration that is whole");
@@ -163,6 +168,7 @@ mod tests {
     use super::*;
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     use tokio::net::TcpListener;
+    use tokio::sync::mpsc;
 
     const LENIENT: EgressGuard = EgressGuard::new(true);
 
@@ -205,6 +211,36 @@ mod tests {
             let port = answering(bytes).await;
             let lost = ask(LENIENT, &format!("http://127.0.0.1:{port}/")).await.err();
             assert!(matches!(lost, Some(Unanswered::Lost(_))), "{lost:?}");
+        }
+    }
+
+    /// A server that keeps the connection, answers, and closes it while it is idle. Its port, and how many bytes each
+    /// connection still had before the client closed it too.
+    async fn closing_when_idle(connections: usize) -> (u16, mpsc::Receiver<usize>) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let (tell, told) = mpsc::channel(connections);
+        tokio::spawn(async move {
+            for _ in 0..connections {
+                let (mut connection, _) = listener.accept().await.unwrap();
+                let mut request = [0; 1024];
+                let _ = connection.read(&mut request).await.unwrap();
+                connection.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n").await.unwrap();
+                connection.shutdown().await.unwrap();
+                tell.send(connection.read(&mut request).await.unwrap()).await.unwrap();
+            }
+        });
+        (port, told)
+    }
+
+    #[tokio::test]
+    async fn a_kept_connection_that_the_provider_closed_takes_no_further_request() {
+        let (port, mut left) = closing_when_idle(3).await;
+        let http = ProviderHttp::new(LENIENT);
+        for _ in 0..3 {
+            let answered = http.ask(http.client().post(format!("http://127.0.0.1:{port}/")).body("x")).await;
+            assert_eq!(answered.map(|answered| answered.status), Ok(200));
+            assert_eq!(left.recv().await, Some(0), "it was asked again on a connection that it had closed");
         }
     }
 

@@ -101,8 +101,8 @@ pub(crate) async fn begin(
             if probes && !takes_probe(tx, message, outgoing.channel_id, lease).await? {
                 return Ok(Ok(Begun::ChannelWaits { look_again_in: DISTANCE }));
             }
-            write(tx, message, number, lease, sent_as).await?;
-            Ok(Ok(Begun::Attempt(Box::new(BegunAttempt { number, outgoing, probes }))))
+            let began_at = write(tx, message, number, lease, sent_as).await?;
+            Ok(Ok(Begun::Attempt(Box::new(BegunAttempt { number, began_at, outgoing, probes }))))
         }
     }
 }
@@ -249,17 +249,20 @@ fn outgoing(
     })
 }
 
+/// Writes that an attempt begins, and says when it did.
 async fn write(
     tx: &DatabaseTransaction,
     message: MessageId,
     number: u32,
     lease: Duration,
     sent_as: Option<String>,
-) -> Result<(), DbErr> {
+) -> Result<Timestamp, DbErr> {
     let number = i64::from(number);
     let sql = "UPDATE messages SET status = 'sending', attempts = ?, lease_until = {now} + ?, sent_as = ?, recipient_turn = NULL, \
                channel_turn = NULL WHERE id = ?";
     change(tx, sql, [number.into(), signed(lease).into(), sent_as.into(), message.as_uuid().into()]).await?;
-    let sql = "INSERT INTO attempts (message_id, number, started_at) VALUES (?, ?, {now})";
-    change(tx, sql, [message.as_uuid().into(), number.into()]).await.map(|_| ())
+    let sql = "INSERT INTO attempts (message_id, number, started_at) VALUES (?, ?, {now}) RETURNING started_at";
+    let begun = one(tx, sql, [message.as_uuid().into(), number.into()]).await?;
+    let begun = begun.ok_or_else(|| DbErr::RecordNotInserted)?;
+    begun.try_get_by_index(0).map(Timestamp::from_millis)
 }

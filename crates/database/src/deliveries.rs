@@ -4,6 +4,7 @@ use crate::Database;
 use crate::begin_attempt::STOOD_STILL;
 use crate::conversations::read_attention;
 use crate::error::store_error;
+use crate::inbound::CONTACT_WROTE_AT;
 use crate::messages::count;
 use crate::openers::IN_VAIN;
 use crate::receipts::waiting;
@@ -25,7 +26,10 @@ impl DeliveryRepo for Database {
         let sql = format!(
             "SELECT v.id AS id, v.version, v.channel_id, v.status, v.attention_reason, v.attention_since, v.attention_message_id, \
                    ch.kind, ch.transport, ch.on_unclear, {{now}} AS now, m.id AS message_id, m.status AS message_status, m.attempts, m.unclear, \
-                   m.next_attempt_at, m.deliver_by + {STOOD_STILL} AS deliver_by, {IN_VAIN} AS in_vain \
+                   m.next_attempt_at, m.deliver_by + {STOOD_STILL} AS deliver_by, {IN_VAIN} AS in_vain, \
+                   {CONTACT_WROTE_AT} AS contact_wrote_at, \
+                   CASE m.unclear WHEN 0 THEN NULL ELSE \
+                   (SELECT min(a.started_at) FROM attempts a WHERE a.message_id = m.id AND a.outcome = 'unclear') END AS unclear_since \
                    FROM conversations v JOIN channels ch ON ch.id = v.channel_id LEFT JOIN messages m ON m.conversation_id = v.id \
                    AND m.direction = 'outbound' AND m.status IN ('queued', 'held', 'sending') WHERE v.id = ? ORDER BY m.created_at, m.id"
         );
@@ -52,6 +56,7 @@ impl DeliveryRepo for Database {
                 on_unclear: row.parsed("on_unclear", OnUnclear::parse)?,
                 status: row.parsed("status", ConversationStatus::parse)?,
                 attention: read_attention(&row)?,
+                contact_wrote_at: row.time_opt("contact_wrote_at")?,
                 pending,
             },
         }))
@@ -80,6 +85,7 @@ fn pending(row: &QueryResult) -> Result<Option<PendingMessage>, StoreError> {
         status: row.parsed("message_status", MessageStatus::parse)?,
         attempts: count(&row, "attempts")?,
         unclear: count(&row, "unclear")?,
+        unclear_since: row.time_opt("unclear_since")?,
         next_attempt_at: row.time("next_attempt_at")?,
         deliver_by: row.time("deliver_by")?,
         in_vain: row.get("in_vain")?,

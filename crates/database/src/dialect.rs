@@ -36,10 +36,9 @@ fn for_sqlite(sql: &str) -> String {
 }
 
 fn without_locks(sql: &str) -> String {
-    match sql.split_once("{lock ") {
-        Some((before, after)) => before.to_owned() + after.split_once('}').map_or("", |(_, rest)| rest),
-        None => sql.to_owned(),
-    }
+    let mut parts = sql.split("{lock ");
+    let before = parts.next().unwrap_or_default().to_owned();
+    parts.fold(before, |kept, part| kept + part.split_once('}').map_or("", |(_, rest)| rest))
 }
 
 fn for_postgres(sql: &str) -> String {
@@ -83,6 +82,14 @@ mod tests {
     fn sqlite_knows_no_locks_and_other_names() {
         let expected = "WITH d AS (SELECT id FROM a CROSS JOIN b ON b.id = a.id WHERE max(x, y) <= ? ) UPDATE t SET z = min(z, ?) ";
         assert_eq!(for_sqlite(SQL), expected);
+    }
+
+    #[test]
+    fn of_several_statements_sqlite_loses_every_lock() {
+        assert_eq!(
+            for_sqlite("SELECT 1 FROM a {lock a}; SELECT 2 FROM b {lock b}"),
+            "SELECT 1 FROM a ; SELECT 2 FROM b "
+        );
     }
 
     #[test]

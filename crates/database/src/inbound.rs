@@ -13,6 +13,7 @@ use overture_domain::entities::{AddressKind, ConversationStatus, Direction, Mess
 use overture_domain::ids::{ChannelId, ConversationId, TenantId, Version, WorkspaceId};
 use overture_domain::ports::{
     ContactChoice, InboundRepo, Kept, PlacedMessage, Placement, SaveError, StoreError, Thread, ThreadConversation,
+    UnplacedMessage,
 };
 use overture_domain::time::Timestamp;
 use overture_domain::values::PhoneNumber;
@@ -28,6 +29,10 @@ const CHANNEL: &str = "SELECT ch.id AS id, ch.tenant_id, ch.workspace_id, \
 /// The conversation of the latest message between a channel and a number.
 const LATEST: &str = "SELECT id, version, status FROM conversations WHERE channel_id = ? AND recipient_canonical = ? \
     AND recipient_kind = 'phone' ORDER BY last_message_at DESC LIMIT 1";
+
+/// When the contact wrote last in the conversation `v`, by the database's clock: a message of theirs is never tried, and
+/// `next_attempt_at` says when it was kept. What a provider tells in their place they did not write.
+pub(crate) const CONTACT_WROTE_AT: &str = "(SELECT max(i.next_attempt_at) FROM messages i WHERE i.conversation_id = v.id AND i.direction = 'inbound' AND i.kind <> 'system')";
 
 #[async_trait]
 impl InboundRepo for Database {
@@ -80,6 +85,32 @@ impl InboundRepo for Database {
         });
         kept.await?.ok_or(SaveError::Moved)
     }
+
+    async fn keep_unplaced(&self, message: UnplacedMessage) -> Result<Kept, StoreError> {
+        let message = Arc::new(message);
+        let kept = self.writer.write(move |tx| {
+            let message = Arc::clone(&message);
+            Box::pin(async move { keep_unplaced(tx, &message).await })
+        });
+        kept.await
+    }
+}
+
+async fn keep_unplaced(tx: &DatabaseTransaction, message: &UnplacedMessage) -> Result<Kept, DbErr> {
+    let values = [
+        message.channel_id.as_uuid().into(),
+        message.provider_message_id.clone().into(),
+        message.sender.clone().into(),
+        message.sender_name.as_ref().map(|name| name.as_str().to_owned()).into(),
+        message.kind.clone().into(),
+        message.content.as_str().into(),
+        message.raw.clone().into(),
+        message.written_at.map(Timestamp::as_millis).into(),
+        millis(message.at),
+    ];
+    let sql = "INSERT INTO unplaced_messages (channel_id, provider_message_id, sender, sender_name, kind, content, raw, written_at, \
+               received_at) VALUES (?,?,?,?,?,?,?,?,?) ON CONFLICT (channel_id, provider_message_id) DO NOTHING";
+    Ok(if change(tx, sql, values).await? > 0 { Kept::New } else { Kept::Repeated })
 }
 
 /// Keeps a message; `None` if its place has changed.
@@ -98,6 +129,10 @@ async fn keep(tx: &DatabaseTransaction, message: &PlacedMessage) -> Result<Optio
                 return Ok(None);
             }
             *id
+        }
+        Placement::Beside { id } => {
+            write_message(tx, message, *id).await?;
+            return Ok(Some(Kept::New));
         }
         Placement::New { id, contact } => {
             if !begins(tx, message, *id, contact).await? {

@@ -33,7 +33,8 @@ impl Database {
                    (SELECT count(*) FROM conversations WHERE attention_reason IS NOT NULL), \
                    (SELECT {now} - min(m.next_attempt_at) FROM messages m CROSS JOIN conversations v ON v.id = m.conversation_id \
                    CROSS JOIN channels ch ON ch.id = v.channel_id \
-                   WHERE m.status = 'queued' AND m.next_attempt_at <= {now} AND ch.state = 'active' AND ch.enabled)";
+                   WHERE m.status = 'queued' AND m.next_attempt_at <= {now} AND ch.state = 'active' AND ch.enabled), \
+                   (SELECT count(*) FROM unplaced_messages)";
         let Some(row) = one(&self.readers, sql, []).await? else {
             return Ok(Overview { messages, ..Overview::default() });
         };
@@ -47,6 +48,7 @@ impl Database {
             oldest_due_message_for: waited(4)?,
             channels_in_error: unsigned(row.try_get_by_index(2)?),
             attention: unsigned(row.try_get_by_index(3)?),
+            unplaced: unsigned(row.try_get_by_index(5)?),
         })
     }
 }

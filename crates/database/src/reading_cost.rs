@@ -11,8 +11,10 @@ use overture_domain::entities::{
 use overture_domain::ids::{ApiKeyId, ChannelId, ContactId, ConversationId, MessageId, TenantId, Version, WorkspaceId};
 use overture_domain::ports::{
     ApiKeyRepo, Begun, ChannelRepo, ContactChoice, ContactRepo, ConversationRepo, DeliveryRepo, IdempotencyRecord,
-    KeyedHash, OpenConversation, StartOrder, Tenant, TenantRepo, WakeupQueue, WantedContact, Workspace,
+    KeyedHash, OpenConversation, Receipt, ReceiptRepo, ReceiptStatus, StartOrder, Tenant, TenantRepo, WakeupQueue,
+    WantedContact, Workspace,
 };
+use overture_domain::receipts::judge_all;
 use overture_domain::time::Timestamp;
 use overture_domain::values::{Content, DeliverWithin, EmailAddress, Wording};
 use sea_orm::{ConnectionTrait, DatabaseConnection};
@@ -123,6 +125,27 @@ impl Place {
         }
     }
 
+    /// A receipt of a message whose attempt ended well.
+    async fn receipt(&self, database: &Database, message: MessageId, id: &str) {
+        let message = format!("x'{}'", message.as_uuid().simple());
+        let ended = format!(
+            "UPDATE attempts SET outcome = 'sent', provider_message_id = '{id}' WHERE message_id = {message}; \
+             UPDATE messages SET status = 'sent' WHERE id = {message}"
+        );
+        database.writing.execute_unprepared(&ended).await.unwrap();
+        let delivered = Receipt {
+            provider_message_id: id.into(),
+            message_id: None,
+            status: ReceiptStatus::Delivered,
+            at: None,
+            failure: None,
+        };
+        let found = database.standings(self.channel, std::slice::from_ref(&delivered)).await.unwrap();
+        let judged = judge_all([delivered].into_iter().zip(found), NOW);
+        let kept = ReceiptRepo::keep(database, self.channel, judged).await.unwrap();
+        assert_eq!((kept.new, kept.moved), (1, vec![]));
+    }
+
     /// Composes and delivers one message through every statement of the path; the instructions each took.
     async fn one_message(&self, database: &Database, number: u128) -> Vec<(&'static str, u64)> {
         let steps = Arc::new(AtomicU64::new(0));
@@ -183,6 +206,8 @@ impl Place {
             Begun::Attempt(_)
         ));
         note("beginning an attempt");
+        self.receipt(database, message_id, &format!("SM{number}")).await;
+        note("keeping a receipt with its effect");
         database.claim(10, Duration::from_secs(1)).await.unwrap();
         note("looking for due wakeups");
         let order = StartOrder { conversation_id, workspace_id: self.workspace, generation: 1, tries: 0 };

@@ -9,6 +9,7 @@ pub mod ports;
 pub mod process;
 pub mod receipts;
 pub mod time;
+mod turn;
 pub mod use_cases;
 pub mod values;
 

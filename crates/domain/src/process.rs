@@ -11,6 +11,7 @@ use crate::ports::{
     Accepted, AttemptChange, Cause, ChannelChange, Hold, LimitScope, MessageChange, ProcessChange, SendError,
 };
 use crate::time::Timestamp;
+use crate::turn::once_left;
 use std::time::Duration;
 
 /// The wait after a first failed attempt; it doubles with every further one.
@@ -25,6 +26,8 @@ const LONGEST_HOLD: Duration = Duration::from_secs(60 * 60);
 /// How many copies of a message may be out at most while nobody knows whether one arrived. A server that takes the text
 /// and never answers would otherwise be sent copies until the message's time ends.
 pub const MOST_COPIES: u32 = 4;
+/// Before every other time.
+const EVER: Timestamp = Timestamp::from_millis(i64::MIN);
 /// The code of an attempt that ended with its process: nobody recorded how.
 pub const LEASE_RAN_OUT: &str = "lease_ran_out";
 
@@ -47,6 +50,8 @@ pub struct ConversationProcess {
     pub status: ConversationStatus,
     /// Whether and why it asks for a person.
     pub attention: Option<Attention>,
+    /// When the contact wrote last in it, by the database's clock.
+    pub contact_wrote_at: Option<Timestamp>,
     /// Its outbound messages that are not settled, oldest first.
     pub pending: Vec<PendingMessage>,
 }
@@ -62,6 +67,8 @@ pub struct PendingMessage {
     pub attempts: u32,
     /// How many attempts ended unclear: if any did, nobody may say that it was certainly not sent.
     pub unclear: u32,
+    /// When the first of those began, by the database's clock.
+    pub unclear_since: Option<Timestamp>,
     /// When its next attempt is due, by the database's clock.
     pub next_attempt_at: Timestamp,
     /// When its time ends, by the database's clock.
@@ -83,6 +90,8 @@ pub enum Event {
         number: u32,
         /// Whether it probed a channel in `error`.
         probed: bool,
+        /// When it began, by the database's clock.
+        began_at: Timestamp,
         /// How.
         result: Result<Accepted, SendError>,
         /// When people see it ended.
@@ -137,10 +146,13 @@ impl ConversationProcess {
     /// The next state and what is to be done. `now` is the database's time.
     #[must_use]
     pub fn step(mut self, event: Event, now: Timestamp) -> (Self, Effect) {
+        // When an attempt began that its process forgot is on disk: until that is read, it may have begun at any time.
+        let mut began = EVER;
         let decided = match event {
             Event::Woken => return self.woken(now),
-            Event::AttemptEnded { message, number, probed, result, at } => {
-                let ended = Ended { number, probed, at };
+            Event::AttemptEnded { message, number, probed, began_at, result, at } => {
+                began = began_at;
+                let ended = Ended { number, probed, began_at, at };
                 match result {
                     Ok(accepted) => self.sent(message, ended, accepted),
                     Err(error) => self.not_sent(message, ended, error),
@@ -152,7 +164,7 @@ impl ConversationProcess {
                     provider_code: None,
                     text: "The process that sent this message stopped before it learned the answer.".into(),
                 };
-                self.not_sent(message, Ended { number, probed: false, at }, SendError::Unclear(cause))
+                self.not_sent(message, Ended { number, probed: false, began_at: began, at }, SendError::Unclear(cause))
             }
             Event::WindowClosed { message, at } => self.window_closed(message, at),
             Event::OpenerFailed { message, at } => self.opener_failed(message, at),
@@ -160,7 +172,7 @@ impl ConversationProcess {
         };
         self.status = decided.status;
         self.attention = decided.attention;
-        self.note(&decided, now);
+        self.note(&decided, began, now);
         let change = ProcessChange { expected: self.version, ..decided };
         self.version = self.version.next();
         (self, Effect::Keep(Box::new(change)))
@@ -180,12 +192,10 @@ impl ConversationProcess {
     }
 
     fn sent(&self, message: MessageId, ended: Ended, accepted: Accepted) -> ProcessChange {
-        let status = match self.status {
-            ConversationStatus::Open | ConversationStatus::InProgress => ConversationStatus::AwaitingContact,
-            other => other,
-        };
+        let unclear_since = self.pending(message).and_then(|pending| pending.unclear_since);
+        let out_since = unclear_since.map_or(ended.began_at, |since| since.min(ended.began_at));
         ProcessChange {
-            status,
+            status: once_left(self.status, out_since, self.contact_wrote_at),
             attention: self.attention_that_stands().filter(|attention| attention.message_id != Some(message)),
             message: MessageChange {
                 provider_message_id: accepted.provider_message_id.clone(),
@@ -253,7 +263,11 @@ impl ConversationProcess {
     }
 
     fn unclear_attempts(&self, message: MessageId) -> u32 {
-        self.pending.iter().find(|pending| pending.id == message).map_or(0, |pending| pending.unclear)
+        self.pending(message).map_or(0, |pending| pending.unclear)
+    }
+
+    fn pending(&self, message: MessageId) -> Option<&PendingMessage> {
+        self.pending.iter().find(|pending| pending.id == message)
     }
 
     /// How a message ends that is not tried again: `failed` only if certainly no copy is out.
@@ -370,7 +384,7 @@ impl ConversationProcess {
     }
 
     /// Carries a change into the state, as a reading of the rows would after it.
-    fn note(&mut self, change: &ProcessChange, now: Timestamp) {
+    fn note(&mut self, change: &ProcessChange, began_at: Timestamp, now: Timestamp) {
         let ProcessChange { message, attempt, .. } = change;
         if message.status.is_settled() {
             self.pending.retain(|pending| pending.id != message.id);
@@ -379,7 +393,10 @@ impl ConversationProcess {
             pending.next_attempt_at = now.plus(message.next_attempt_in.unwrap_or_default());
             if let Some(attempt) = attempt {
                 pending.attempts = pending.attempts.max(attempt.number);
-                pending.unclear += u32::from(attempt.outcome == AttemptOutcome::Unclear);
+                if attempt.outcome == AttemptOutcome::Unclear {
+                    pending.unclear += 1;
+                    pending.unclear_since = pending.unclear_since.or(Some(began_at));
+                }
             }
         }
     }
@@ -390,8 +407,8 @@ impl PendingMessage {
     /// the database says whose it is.
     pub(crate) fn due_at(&self) -> Timestamp {
         match self.status {
-            MessageStatus::Sending => Timestamp::from_millis(i64::MIN),
-            MessageStatus::Held if self.in_vain => Timestamp::from_millis(i64::MIN),
+            MessageStatus::Sending => EVER,
+            MessageStatus::Held if self.in_vain => EVER,
             MessageStatus::Held => self.deliver_by,
             _ => self.next_attempt_at.min(self.deliver_by),
         }
@@ -444,6 +461,7 @@ impl ProcessChange {
 struct Ended {
     number: u32,
     probed: bool,
+    began_at: Timestamp,
     at: Timestamp,
 }
 

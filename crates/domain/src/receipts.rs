@@ -3,10 +3,15 @@
 //! Receipts belong to an attempt, and come twice, late or out of order. Within an attempt they only move forward; a message
 //! shows `delivered` or `read` if any attempt has it, else what its newest attempt has come to.
 
+mod together;
+
+pub use together::*;
+
 use crate::entities::{AttemptOutcome, Attention, AttentionReason, ConversationStatus, MessageError, MessageStatus};
 use crate::ids::{ConversationId, MessageId, Version};
 use crate::ports::{Receipt, ReceiptStatus};
 use crate::time::Timestamp;
+use crate::turn::once_left;
 
 /// A message as a receipt finds it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,8 +28,8 @@ pub struct Standing {
     pub message_id: MessageId,
     /// How far it has come.
     pub status: MessageStatus,
-    /// Whether the contact has written in this conversation since the message was composed.
-    pub answered: bool,
+    /// When the contact wrote last in this conversation, by the database's clock.
+    pub contact_wrote_at: Option<Timestamp>,
     /// Its attempts, first to last; at least one.
     pub attempts: Vec<AttemptStanding>,
 }
@@ -34,6 +39,8 @@ pub struct Standing {
 pub struct AttemptStanding {
     /// 1 for the first.
     pub number: u32,
+    /// When it began, by the database's clock.
+    pub began_at: Timestamp,
     /// How it ended; `None` while it is under way.
     pub outcome: Option<AttemptOutcome>,
     /// The provider's id of what it sent, if that is known.
@@ -53,13 +60,9 @@ pub enum Verdict {
     News(Box<ReceiptChange>),
 }
 
-/// What a receipt changes: kept whole or not at all.
+/// What a receipt changes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ReceiptChange {
-    /// Which conversation.
-    pub conversation_id: ConversationId,
-    /// The version it was decided on.
-    pub expected: Version,
     /// Where the conversation stands now.
     pub conversation: ConversationStatus,
     /// Whether and why it asks for a person now.
@@ -84,8 +87,6 @@ pub struct ReceiptChange {
     pub outcome: Option<AttemptOutcome>,
     /// The provider's id of what it sent.
     pub provider_message_id: String,
-    /// When people see it happened.
-    pub at: Timestamp,
 }
 
 /// Judges a receipt. `at` is when it came, as people see it.
@@ -106,8 +107,6 @@ pub fn judge(standing: &Standing, receipt: &Receipt, at: Timestamp) -> Verdict {
     let is_at_least = |least: ReceiptStatus| (rank(receipt.status) >= rank(least)).then_some(when);
     let failed = receipt.status == ReceiptStatus::Failed;
     Verdict::News(Box::new(ReceiptChange {
-        conversation_id: standing.conversation_id,
-        expected: standing.version,
         conversation,
         attention,
         message_id: standing.message_id,
@@ -121,8 +120,29 @@ pub fn judge(standing: &Standing, receipt: &Receipt, at: Timestamp) -> Verdict {
         // The provider did take it, whatever became of it there.
         outcome: unclear.then_some(if failed { AttemptOutcome::Rejected } else { AttemptOutcome::Sent }),
         provider_message_id: receipt.provider_message_id.clone(),
-        at,
     }))
+}
+
+impl Standing {
+    /// Carries a change into it, as a reading of the rows would after it.
+    fn note(&mut self, change: &ReceiptChange) {
+        self.status = change.status;
+        self.conversation = change.conversation;
+        self.attention = change.attention;
+        for attempt in self.attempts.iter_mut().filter(|attempt| attempt.number == change.attempt) {
+            attempt.reached = Some(change.reached);
+            attempt.outcome = change.outcome.or(attempt.outcome);
+            attempt.provider_message_id = Some(change.provider_message_id.clone());
+        }
+    }
+}
+
+impl AttemptStanding {
+    /// Whether the contact may have what it sent.
+    fn may_be_out(&self) -> bool {
+        self.provider_message_id.is_some()
+            || matches!(self.outcome, Some(AttemptOutcome::Sent | AttemptOutcome::Unclear))
+    }
 }
 
 /// `delivered` and `read` beat `failed`, and nothing else does.
@@ -179,13 +199,11 @@ fn around(standing: &Standing, status: MessageStatus, at: Timestamp) -> (Convers
             (conversation, Some(Attention { reason, since: at, message_id: Some(standing.message_id) }))
         }
         MessageStatus::Sent | MessageStatus::Delivered | MessageStatus::Read if !standing.status.has_left() => {
-            let conversation = match standing.conversation {
-                // What the contact wrote meanwhile waits for a person, however late it is told that the message left.
-                ConversationStatus::Open | ConversationStatus::InProgress if !standing.answered => {
-                    ConversationStatus::AwaitingContact
-                }
-                other => other,
-            };
+            let out = standing.attempts.iter().filter(|attempt| attempt.may_be_out());
+            let out_since = out.map(|attempt| attempt.began_at).min();
+            let conversation = out_since.map_or(standing.conversation, |out_since| {
+                once_left(standing.conversation, out_since, standing.contact_wrote_at)
+            });
             (conversation, standing.attention.filter(|_| own.is_none()))
         }
         _ => (standing.conversation, standing.attention),

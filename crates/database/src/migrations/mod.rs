@@ -33,6 +33,11 @@ impl MigratorTrait for Migrator {
                 sqlite: include_str!("m0005_quotas.sqlite.sql"),
                 postgres: include_str!("m0005_quotas.postgres.sql"),
             }),
+            Box::new(Step {
+                name: "m0006_unplaced",
+                sqlite: include_str!("m0006_unplaced.sqlite.sql"),
+                postgres: include_str!("m0006_unplaced.postgres.sql"),
+            }),
         ]
     }
 }

@@ -62,6 +62,8 @@ pub enum Begun {
 pub struct BegunAttempt {
     /// 1 for the first.
     pub number: u32,
+    /// When it began, by the database's clock.
+    pub began_at: Timestamp,
     /// What is to be sent, and from which channel.
     pub outgoing: Outgoing,
     /// Whether this message probes a channel in `error`.

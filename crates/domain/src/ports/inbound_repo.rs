@@ -4,7 +4,7 @@ use super::{ContactChoice, Kept, SaveError, StoreError};
 use crate::entities::{Contact, ConversationStatus};
 use crate::ids::{ChannelId, ConversationId, MessageId, TenantId, Version, WorkspaceId};
 use crate::time::Timestamp;
-use crate::values::{Content, PhoneNumber};
+use crate::values::{Content, DisplayName, PhoneNumber};
 use async_trait::async_trait;
 use std::time::Duration;
 
@@ -79,6 +79,11 @@ pub enum Placement {
         /// Where it stands with this message.
         status: ConversationStatus,
     },
+    /// In one that goes on, and nothing else changes: the provider tells something, and nobody wrote.
+    Beside {
+        /// Which.
+        id: ConversationId,
+    },
     /// In a new one: nobody has written to this contact on this channel.
     New {
         /// Its id.
@@ -86,6 +91,36 @@ pub enum Placement {
         /// With whom.
         contact: ContactChoice,
     },
+}
+
+/// A message that stands in no conversation: its sender shows no number and was never written to, or a provider tells
+/// something about somebody there is no conversation with.
+#[derive(Clone, PartialEq, Eq)]
+pub struct UnplacedMessage {
+    /// The channel it came to.
+    pub channel_id: ChannelId,
+    /// The provider's id of it.
+    pub provider_message_id: String,
+    /// Who wrote it, as the provider tells.
+    pub sender: String,
+    /// What the sender calls themselves, if the provider tells.
+    pub sender_name: Option<DisplayName>,
+    /// What it is.
+    pub kind: String,
+    /// What it says.
+    pub content: Content,
+    /// The whole as it came, where `content` does not say everything.
+    pub raw: Option<String>,
+    /// When it was written, by the provider's clock.
+    pub written_at: Option<Timestamp>,
+    /// When people see it came.
+    pub at: Timestamp,
+}
+
+impl std::fmt::Debug for UnplacedMessage {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("UnplacedMessage").field("kind", &self.kind).finish_non_exhaustive()
+    }
 }
 
 /// Keeps what contacts write.
@@ -116,9 +151,16 @@ pub trait InboundRepo: Send + Sync {
     ) -> Result<bool, StoreError>;
 
     /// Keeps a message in its place, in one transaction: the conversation has it, the window of this contact on this channel
-    /// is open from when it was written, and whatever waits for that is woken: what is held is released or canceled.
+    /// is open from when it was written, and whatever waits for that is woken: what is held is released or canceled. Of a
+    /// message that stands beside, only the first holds.
     ///
     /// # Errors
     /// `Moved` if its place has changed: place it again. Any `StoreError` of a write.
     async fn keep_message(&self, message: PlacedMessage) -> Result<Kept, SaveError>;
+
+    /// Keeps a message whole that stands in no conversation, once.
+    ///
+    /// # Errors
+    /// Any `StoreError` of a write.
+    async fn keep_unplaced(&self, message: UnplacedMessage) -> Result<Kept, StoreError>;
 }

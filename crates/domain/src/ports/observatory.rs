@@ -21,6 +21,8 @@ pub struct Overview {
     pub channels_in_error: u64,
     /// Conversations that ask for a person.
     pub attention: u64,
+    /// Messages that came and stand in no conversation.
+    pub unplaced: u64,
 }
 
 /// Looks at the whole.

@@ -127,7 +127,10 @@ impl std::fmt::Debug for ReceiptFailure {
     }
 }
 
-/// A message that a contact sent to a channel.
+/// The kind of what a provider tells about a contact, such as that their number changed: the contact wrote nothing.
+pub const SYSTEM: &str = "system";
+
+/// A message that a contact sent to a channel, or that a provider sends in their place.
 #[derive(Clone, PartialEq, Eq)]
 pub struct InboundMessage {
     /// The provider's id of it: the same id twice is the same message.
@@ -136,7 +139,7 @@ pub struct InboundMessage {
     pub from: String,
     /// What the sender calls themselves, if the provider tells.
     pub sender_name: Option<String>,
-    /// What it is: `text`, or the provider's word for another kind (`image`, `location`, …).
+    /// What it is: `text`, `SYSTEM`, or the provider's word for another kind (`image`, `location`, …).
     pub kind: String,
     /// What it says; on other kinds the caption, if there is one.
     pub text: Option<String>,

@@ -11,6 +11,8 @@ use uuid::Uuid;
 const NOW: Timestamp = Timestamp::from_millis(1_000_000);
 /// The time that people see; another clock than the database's.
 const AT: Timestamp = Timestamp::from_millis(7_000_000);
+/// When attempts began, by the database's clock.
+const BEGAN: Timestamp = Timestamp::from_millis(999_000);
 const MINUTE: Duration = Duration::from_secs(60);
 
 fn message(n: u128) -> MessageId {
@@ -27,6 +29,7 @@ fn pending(n: u128) -> PendingMessage {
         status: MessageStatus::Queued,
         attempts: 0,
         unclear: 0,
+        unclear_since: None,
         next_attempt_at: NOW,
         deliver_by: NOW.plus(10 * MINUTE),
         in_vain: false,
@@ -44,6 +47,7 @@ fn process(pending: Vec<PendingMessage>) -> ConversationProcess {
         on_unclear: OnUnclear::Resend,
         status: ConversationStatus::InProgress,
         attention: None,
+        contact_wrote_at: None,
         pending,
     }
 }
@@ -57,13 +61,13 @@ fn accepted() -> Result<Accepted, SendError> {
 }
 
 fn ended(n: u128, number: u32, result: Result<Accepted, SendError>) -> Event {
-    Event::AttemptEnded { message: message(n), number, probed: false, result, at: AT }
+    Event::AttemptEnded { message: message(n), number, probed: false, began_at: BEGAN, result, at: AT }
 }
 
 fn probed(event: Event) -> Event {
     match event {
-        Event::AttemptEnded { message, number, result, at, .. } => {
-            Event::AttemptEnded { message, number, probed: true, result, at }
+        Event::AttemptEnded { message, number, began_at, result, at, .. } => {
+            Event::AttemptEnded { message, number, probed: true, began_at, result, at }
         }
         other => other,
     }

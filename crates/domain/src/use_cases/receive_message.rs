@@ -6,13 +6,14 @@ use super::record_receipt::DECISIONS;
 use crate::entities::{Address, ConversationStatus};
 use crate::ids::ChannelId;
 use crate::ports::{
-    Clock, ContactChoice, IdGenerator, InboundMessage, InboundRepo, Kept, NewIds, PlacedMessage, Placement, SaveError,
-    Thread,
+    Clock, ContactChoice, IdGenerator, InboundMessage, InboundRepo, Kept, NewIds, PlacedMessage, Placement, SYSTEM,
+    SaveError, Thread, UnplacedMessage,
 };
 use crate::values::{Content, DisplayName, PhoneNumber};
 use std::sync::Arc;
 
 /// Receives what a contact writes: kept once in the conversation of the latest message between the two, or in a new one.
+/// What a provider tells in a contact's place is kept beside, and begins, moves and opens nothing.
 pub struct ReceiveMessage {
     inbound: Arc<dyn InboundRepo>,
     clock: Arc<dyn Clock>,
@@ -24,10 +25,12 @@ pub struct ReceiveMessage {
 pub enum Received {
     /// It is on disk.
     Kept,
+    /// It is on disk, and stands in no conversation: nobody can tell in which.
+    Unplaced,
     /// It was there already.
     Repeated,
-    /// Its sender has no number and was never written to: there is nobody it could belong to.
-    OfNobody,
+    /// There is no such channel.
+    NoChannel,
 }
 
 impl ReceiveMessage {
@@ -44,11 +47,14 @@ impl ReceiveMessage {
         let number = PhoneNumber::parse(&message.from).ok();
         for _ in 0..DECISIONS {
             let thread = self.inbound.thread(channel, number.clone(), message.from.clone()).await?;
-            let Some(thread) = thread else { return Ok(Received::OfNobody) };
-            let Some(from) = thread.known_as.clone().or_else(|| number.clone()) else {
-                return Ok(Received::OfNobody);
+            let Some(thread) = thread else { return Ok(Received::NoChannel) };
+            let from = thread.known_as.clone().or_else(|| number.clone());
+            let Some(placed) = from.and_then(|from| self.placed(channel, message, &thread, from)) else {
+                return Ok(match self.inbound.keep_unplaced(self.unplaced(channel, message)).await? {
+                    Kept::New => Received::Unplaced,
+                    Kept::Repeated => Received::Repeated,
+                });
             };
-            let placed = self.placed(channel, message, &thread, from);
             match self.inbound.keep_message(placed).await {
                 Ok(Kept::New) => return Ok(Received::Kept),
                 Ok(Kept::Repeated) => return Ok(Received::Repeated),
@@ -59,14 +65,17 @@ impl ReceiveMessage {
         Err(RecordError::Contended)
     }
 
+    /// `None` where it has no place.
     fn placed(
         &self,
         channel_id: ChannelId,
         message: &InboundMessage,
         thread: &Thread,
         from: PhoneNumber,
-    ) -> PlacedMessage {
+    ) -> Option<PlacedMessage> {
         let place = match &thread.conversation {
+            Some(conversation) if message.kind == SYSTEM => Placement::Beside { id: conversation.id },
+            None if message.kind == SYSTEM => return None,
             Some(conversation) => Placement::In {
                 id: conversation.id,
                 expected: conversation.version,
@@ -90,7 +99,7 @@ impl ReceiveMessage {
             },
         };
         let content = content_of(message);
-        PlacedMessage {
+        Some(PlacedMessage {
             channel_id,
             tenant_id: thread.tenant_id,
             workspace_id: thread.workspace_id,
@@ -105,6 +114,20 @@ impl ReceiveMessage {
             written_at: message.at,
             at: self.clock.now(),
             releases: !is_wish_to_stop(message.text.as_deref().unwrap_or_default()),
+        })
+    }
+
+    fn unplaced(&self, channel_id: ChannelId, message: &InboundMessage) -> UnplacedMessage {
+        UnplacedMessage {
+            channel_id,
+            provider_message_id: message.provider_message_id.clone(),
+            sender: message.from.clone(),
+            sender_name: name_of(message),
+            kind: message.kind.clone(),
+            content: content_of(message),
+            raw: message.raw.clone(),
+            written_at: message.at,
+            at: self.clock.now(),
         }
     }
 }
@@ -245,12 +268,45 @@ mod tests {
         assert_eq!((placed.kind.as_str(), placed.content.as_str()), ("image", "(image)"));
     }
 
-    #[tokio::test]
-    async fn a_sender_without_a_number_who_was_never_written_to_is_nobody() {
+    /// What becomes of a message without a place, and what is kept of it.
+    async fn unplaced(message: InboundMessage, kept: Kept) -> (Received, UnplacedMessage) {
         let mut inbound = MockInboundRepo::new();
         inbound.expect_thread().returning(|_, _, _| Ok(Some(thread(None, None))));
+        let (tell, told) = std::sync::mpsc::channel();
+        inbound.expect_keep_unplaced().times(1).returning(move |message| {
+            tell.send(message).unwrap();
+            Ok(kept)
+        });
+        (receiver(inbound).execute(channel(), &message).await.unwrap(), told.recv().unwrap())
+    }
+
+    #[tokio::test]
+    async fn what_a_sender_without_a_number_writes_who_was_never_written_to_is_kept_without_a_place() {
         let stranger = InboundMessage { from: "US.13491208655302741918".into(), ..message("text", Some("Hi")) };
-        assert_eq!(receiver(inbound).execute(channel(), &stranger).await.unwrap(), Received::OfNobody);
+        let (received, kept) = unplaced(stranger.clone(), Kept::New).await;
+        assert_eq!((received, kept.channel_id), (Received::Unplaced, channel()));
+        assert_eq!((kept.sender.as_str(), kept.content.as_str()), ("US.13491208655302741918", "Hi"));
+        assert_eq!((kept.written_at, kept.at), (Some(Timestamp::from_millis(3)), Timestamp::from_millis(7)));
+        assert_eq!(unplaced(stranger, Kept::Repeated).await.0, Received::Repeated);
+    }
+
+    #[tokio::test]
+    async fn what_a_provider_tells_of_a_contact_stands_beside_and_of_a_stranger_begins_nothing() {
+        let id = ConversationId::from_uuid(Uuid::from_u128(4));
+        let going_on = ThreadConversation { id, version: Version(6), status: ConversationStatus::AwaitingContact };
+        let changed = message(SYSTEM, Some("Jan changed from +49 to +43"));
+        let placed = kept(thread(Some(going_on), None), changed.clone()).await;
+        assert_eq!((placed.place, placed.kind.as_str()), (Placement::Beside { id }, SYSTEM));
+        let (received, kept) = unplaced(changed, Kept::New).await;
+        assert_eq!((received, kept.kind.as_str()), (Received::Unplaced, SYSTEM));
+    }
+
+    #[tokio::test]
+    async fn a_channel_that_is_gone_takes_nothing() {
+        let mut inbound = MockInboundRepo::new();
+        inbound.expect_thread().returning(|_, _, _| Ok(None));
+        let received = receiver(inbound).execute(channel(), &message("text", Some("Hi"))).await;
+        assert_eq!(received.unwrap(), Received::NoChannel);
     }
 
     #[tokio::test]

@@ -58,16 +58,23 @@ impl ReceiveWebhook {
             WebhookError::Forged => ReceiveError::Forged,
             WebhookError::Unreadable => ReceiveError::Unreadable,
         })?;
-        for event in &events {
+        let (mut receipts, mut messages) = (Vec::new(), Vec::new());
+        for event in events {
             match event {
-                ProviderEvent::Receipt(receipt) => {
-                    self.receipts.execute(channel, receipt).await?;
+                ProviderEvent::Receipt(receipt) => receipts.push(receipt),
+                ProviderEvent::Message(message) => messages.push(message),
+            }
+        }
+        self.receipts.execute(channel, receipts).await?;
+        for message in &messages {
+            match self.messages.execute(channel, message).await? {
+                Received::Unplaced => {
+                    tracing::warn!(channel_id = %channel, "a message was kept that stands in no conversation: nobody can tell in which");
                 }
-                ProviderEvent::Message(message) => {
-                    if self.messages.execute(channel, message).await? == Received::OfNobody {
-                        tracing::warn!(channel_id = %channel, "a message came from a sender without a number");
-                    }
+                Received::NoChannel => {
+                    tracing::warn!(channel_id = %channel, "a message came to a channel that is gone");
                 }
+                Received::Kept | Received::Repeated => {}
             }
         }
         Ok(())

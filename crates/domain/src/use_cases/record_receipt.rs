@@ -1,8 +1,8 @@
-//! Records how far a message has come, as its provider tells.
+//! Records how far messages have come, as their provider tells.
 
 use crate::ids::ChannelId;
-use crate::ports::{Clock, JudgedReceipt, Kept, Meaning, Receipt, ReceiptRepo, SaveError, StoreError};
-use crate::receipts::{Verdict, judge};
+use crate::ports::{Clock, Receipt, ReceiptRepo, StoreError};
+use crate::receipts::judge_all;
 use std::sync::Arc;
 use thiserror::Error;
 
@@ -10,8 +10,10 @@ use thiserror::Error;
 /// another has won, so that a burst of so many calls comes through: Twilio does not repeat a call that was answered 503, and
 /// how an attempt ended is known nowhere else.
 pub(super) const DECISIONS: usize = 100;
+/// How many receipts share one transaction at most: a batch of Meta's may have thousands, and others write too.
+const TOGETHER: usize = 256;
 
-/// Records what a provider tells of a message of ours: kept with its effect, once, however often it comes.
+/// Records what a provider tells of messages of ours: kept with its effect, once, however often it comes.
 #[derive(Clone)]
 pub struct RecordReceipt {
     receipts: Arc<dyn ReceiptRepo>,
@@ -35,26 +37,24 @@ impl RecordReceipt {
         Self { receipts, clock }
     }
 
-    /// Records a receipt that came to a channel.
+    /// Records receipts that came to a channel, in their order.
     ///
     /// # Errors
-    /// See `RecordError`.
-    pub async fn execute(&self, channel: ChannelId, receipt: &Receipt) -> Result<Kept, RecordError> {
+    /// See `RecordError`. Some of them may be recorded then; that does no harm when they come again.
+    pub async fn execute(&self, channel: ChannelId, receipts: Vec<Receipt>) -> Result<(), RecordError> {
+        for together in receipts.chunks(TOGETHER) {
+            self.record(channel, together.to_vec()).await?;
+        }
+        Ok(())
+    }
+
+    async fn record(&self, channel: ChannelId, mut left: Vec<Receipt>) -> Result<(), RecordError> {
         for _ in 0..DECISIONS {
-            let at = self.clock.now();
-            let meaning = match self.receipts.standing(channel, receipt).await? {
-                None => Meaning::Unknown,
-                Some(standing) => match judge(&standing, receipt, at) {
-                    Verdict::Waits => Meaning::Waits(Box::new(standing)),
-                    Verdict::Old => Meaning::Old(standing.message_id),
-                    Verdict::News(change) => Meaning::News(change),
-                },
-            };
-            let judged = JudgedReceipt { channel_id: channel, receipt: receipt.clone(), meaning, at };
-            match self.receipts.keep(judged).await {
-                Ok(kept) => return Ok(kept),
-                Err(SaveError::Moved) => {}
-                Err(SaveError::Store(error)) => return Err(error.into()),
+            let standings = self.receipts.standings(channel, &left).await?;
+            let judged = judge_all(left.into_iter().zip(standings), self.clock.now());
+            left = self.receipts.keep(channel, judged).await?.moved;
+            if left.is_empty() {
+                return Ok(());
             }
         }
         Err(RecordError::Contended)
@@ -66,8 +66,8 @@ mod tests {
     use super::*;
     use crate::entities::{AttemptOutcome, ConversationStatus, MessageStatus};
     use crate::ids::{ConversationId, MessageId, Version};
-    use crate::ports::{MockClock, MockReceiptRepo, ReceiptStatus};
-    use crate::receipts::{AttemptStanding, Standing};
+    use crate::ports::{KeptReceipts, MockClock, MockReceiptRepo, ReceiptStatus};
+    use crate::receipts::{AttemptStanding, Judged, Standing};
     use crate::time::Timestamp;
     use mockall::Sequence;
     use uuid::Uuid;
@@ -76,9 +76,9 @@ mod tests {
         ChannelId::from_uuid(Uuid::from_u128(5))
     }
 
-    fn delivered() -> Receipt {
+    fn receipt(id: &str) -> Receipt {
         Receipt {
-            provider_message_id: "SM1".into(),
+            provider_message_id: id.into(),
             message_id: None,
             status: ReceiptStatus::Delivered,
             at: None,
@@ -96,8 +96,14 @@ mod tests {
             attention: None,
             message_id: MessageId::from_uuid(Uuid::from_u128(2)),
             status,
-            answered: false,
-            attempts: vec![AttemptStanding { number: 1, outcome, provider_message_id, reached: None }],
+            contact_wrote_at: None,
+            attempts: vec![AttemptStanding {
+                number: 1,
+                began_at: Timestamp::from_millis(0),
+                outcome,
+                provider_message_id,
+                reached: None,
+            }],
         }
     }
 
@@ -107,55 +113,81 @@ mod tests {
         RecordReceipt::new(Arc::new(receipts), Arc::new(clock))
     }
 
-    #[tokio::test]
-    async fn a_receipt_of_nobody_is_kept_for_a_later_match() {
-        let mut receipts = MockReceiptRepo::new();
-        receipts.expect_standing().returning(|_, _| Ok(None));
-        let unknown = |judged: &JudgedReceipt| judged.meaning == Meaning::Unknown && judged.channel_id == channel();
-        receipts.expect_keep().withf(unknown).times(1).returning(|_| Ok(Kept::New));
-        assert_eq!(recorder(receipts).execute(channel(), &delivered()).await.unwrap(), Kept::New);
+    fn all_kept(judged: &Judged) -> KeptReceipts {
+        let known: usize = judged.conversations.iter().map(|conversation| conversation.receipts.len()).sum();
+        KeptReceipts { new: known + judged.unknown.len(), moved: Vec::new() }
     }
 
     #[tokio::test]
-    async fn a_receipt_that_comes_before_the_providers_answer_waits() {
+    async fn what_belongs_to_nobody_is_kept_beside_what_is_known_in_one_change() {
         let mut receipts = MockReceiptRepo::new();
-        receipts.expect_standing().returning(|_, _| Ok(Some(standing(MessageStatus::Sending))));
-        let waits = |judged: &JudgedReceipt| matches!(judged.meaning, Meaning::Waits(_));
-        receipts.expect_keep().withf(waits).times(1).returning(|_| Ok(Kept::New));
-        recorder(receipts).execute(channel(), &delivered()).await.unwrap();
+        let found = |_: ChannelId, asked: &[Receipt]| {
+            let known =
+                |receipt: &Receipt| (receipt.provider_message_id == "SM1").then(|| standing(MessageStatus::Sent));
+            Ok(asked.iter().map(known).collect())
+        };
+        receipts.expect_standings().times(1).returning(found);
+        let both = |to: &ChannelId, judged: &Judged| {
+            *to == channel() && judged.unknown == [receipt("SM9")] && judged.conversations.len() == 1
+        };
+        receipts.expect_keep().withf(both).times(1).returning(|_, judged| Ok(all_kept(&judged)));
+        recorder(receipts).execute(channel(), vec![receipt("SM9"), receipt("SM1")]).await.unwrap();
     }
 
     #[tokio::test]
-    async fn a_judgement_that_lost_its_race_is_made_again_on_what_is_there_then() {
+    async fn only_what_lost_its_race_is_judged_again_on_what_is_there_then() {
         let mut receipts = MockReceiptRepo::new();
         let mut order = Sequence::new();
-        for (status, lost) in [(MessageStatus::Sending, true), (MessageStatus::Sent, false)] {
-            let read = move |_: ChannelId, _: &Receipt| Ok(Some(standing(status)));
-            receipts.expect_standing().times(1).in_sequence(&mut order).returning(read);
-            let keep = move |judged: JudgedReceipt| match judged.meaning {
-                Meaning::News(_) if !lost => Ok(Kept::New),
-                Meaning::Waits(_) if lost => Err(SaveError::Moved),
-                other => panic!("{other:?}"),
-            };
-            receipts.expect_keep().times(1).in_sequence(&mut order).returning(keep);
-        }
-        assert_eq!(recorder(receipts).execute(channel(), &delivered()).await.unwrap(), Kept::New);
+        let first = |_: ChannelId, asked: &[Receipt]| Ok(vec![Some(standing(MessageStatus::Sending)); asked.len()]);
+        receipts.expect_standings().times(1).in_sequence(&mut order).returning(first);
+        let loses = |_: ChannelId, judged: Judged| {
+            assert!(judged.conversations[0].receipts.iter().all(|judged| judged.waits));
+            Ok(KeptReceipts { new: 1, moved: vec![receipt("SM1")] })
+        };
+        receipts.expect_keep().times(1).in_sequence(&mut order).returning(loses);
+        let then = |_: ChannelId, asked: &[Receipt]| {
+            assert_eq!(asked, [receipt("SM1")]);
+            Ok(vec![Some(standing(MessageStatus::Sent))])
+        };
+        receipts.expect_standings().times(1).in_sequence(&mut order).returning(then);
+        let wins = |_: ChannelId, judged: Judged| {
+            assert!(judged.conversations[0].change.is_some());
+            Ok(all_kept(&judged))
+        };
+        receipts.expect_keep().times(1).in_sequence(&mut order).returning(wins);
+        recorder(receipts).execute(channel(), vec![receipt("SM2"), receipt("SM1")]).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_call_of_a_thousand_is_kept_in_a_few_changes_and_nothing_of_it_is_left_out() {
+        let mut receipts = MockReceiptRepo::new();
+        receipts.expect_standings().times(4).returning(|_, asked| Ok(vec![None; asked.len()]));
+        let (tell, told) = std::sync::mpsc::channel();
+        receipts.expect_keep().times(4).returning(move |_, judged| {
+            tell.send(judged.unknown.len()).unwrap();
+            Ok(all_kept(&judged))
+        });
+        let call: Vec<_> = (0..1_000).map(|n| receipt(&format!("SM{n}"))).collect();
+        recorder(receipts).execute(channel(), call).await.unwrap();
+        assert_eq!(told.iter().collect::<Vec<_>>(), [256, 256, 256, 232]);
     }
 
     #[tokio::test]
     async fn a_conversation_that_never_stands_still_gives_up() {
         let mut receipts = MockReceiptRepo::new();
-        receipts.expect_standing().times(DECISIONS).returning(|_, _| Ok(Some(standing(MessageStatus::Sent))));
-        receipts.expect_keep().times(DECISIONS).returning(|_| Err(SaveError::Moved));
-        let gave_up = recorder(receipts).execute(channel(), &delivered()).await;
+        let sent = |_: ChannelId, _: &[Receipt]| Ok(vec![Some(standing(MessageStatus::Sent))]);
+        receipts.expect_standings().times(DECISIONS).returning(sent);
+        let moved = |_, _| Ok(KeptReceipts { new: 0, moved: vec![receipt("SM1")] });
+        receipts.expect_keep().times(DECISIONS).returning(moved);
+        let gave_up = recorder(receipts).execute(channel(), vec![receipt("SM1")]).await;
         assert!(matches!(gave_up, Err(RecordError::Contended)));
     }
 
     #[tokio::test]
     async fn a_store_that_is_busy_says_so() {
         let mut receipts = MockReceiptRepo::new();
-        receipts.expect_standing().returning(|_, _| Err(StoreError::Busy("full".into())));
-        let failed = recorder(receipts).execute(channel(), &delivered()).await;
+        receipts.expect_standings().returning(|_, _| Err(StoreError::Busy("full".into())));
+        let failed = recorder(receipts).execute(channel(), vec![receipt("SM1")]).await;
         assert!(matches!(failed, Err(RecordError::Store(StoreError::Busy(_)))));
     }
 }

@@ -147,9 +147,7 @@ impl RunConversation {
         if news.is_empty() {
             return Ok(());
         }
-        for receipt in &news {
-            self.receipts.execute(loaded.process.channel_id, receipt).await?;
-        }
+        self.receipts.execute(loaded.process.channel_id, news).await?;
         self.reload(loaded).await?;
         // What still waits is looked at when the attempt under way has ended.
         loaded.news.clear();
@@ -194,7 +192,8 @@ impl RunConversation {
         let at = self.clock.now();
         // Sending takes time: what follows is decided at the time it ended, or a rest would outlast its reason.
         loaded.now = loaded.now.plus(at.since(began));
-        self.keep(loaded, Event::AttemptEnded { message, number, probed, result, at }).await
+        let began_at = attempt.began_at;
+        self.keep(loaded, Event::AttemptEnded { message, number, probed, began_at, result, at }).await
     }
 
     /// Decides what an event means and writes it; decides again on what is there if somebody was faster.

@@ -44,4 +44,5 @@ fn record(overview: &Overview) {
         .set(overview.oldest_due_message_for.unwrap_or_default().as_secs_f64());
     gauge!("overture_channels_in_error").set(overview.channels_in_error as f64);
     gauge!("overture_conversations_asking_attention").set(overview.attention as f64);
+    gauge!("overture_unplaced_messages").set(overview.unplaced as f64);
 }

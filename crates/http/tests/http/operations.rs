@@ -120,6 +120,7 @@ async fn metrics_show_how_the_whole_stands() {
         "overture_wakeups ",
         r#"overture_messages{status="failed"} "#,
         "overture_channels_in_error ",
+        "overture_unplaced_messages ",
         "overture_oldest_due_wakeup_seconds ",
         "overture_oldest_due_message_seconds ",
     ] {

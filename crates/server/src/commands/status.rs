@@ -26,6 +26,7 @@ fn json(context: &Context, overview: &Overview, warning: Option<&str>) -> Value 
         "oldestDueForSeconds": overview.oldest_due_for.map(|late| late.as_secs_f64()),
         "channelsInError": overview.channels_in_error,
         "attention": overview.attention,
+        "unplaced": overview.unplaced,
         "warnings": Vec::from_iter(warning),
     })
 }
@@ -48,6 +49,9 @@ fn text(overview: &Overview, warning: Option<&str>) -> String {
     };
     lines.push(format!("channels in error     {}{where_to_look}", overview.channels_in_error));
     lines.push(format!("asking for a person   {}", overview.attention));
+    if overview.unplaced > 0 {
+        lines.push(format!("in no conversation    {} (came, and nobody can tell whose they are)", overview.unplaced));
+    }
     lines.extend(warning.map(|warning| format!("warning               {warning}")));
     lines.join("\n")
 }

@@ -137,6 +137,7 @@ fn resting(id: ConversationId, duration: Duration) -> LoadedProcess {
         status: MessageStatus::Queued,
         attempts: 0,
         unclear: 0,
+        unclear_since: None,
         next_attempt_at: now.plus(duration),
         deliver_by: now.plus(duration * 2),
         in_vain: false,
@@ -150,6 +151,7 @@ fn resting(id: ConversationId, duration: Duration) -> LoadedProcess {
         on_unclear: OnUnclear::Resend,
         status: ConversationStatus::InProgress,
         attention: None,
+        contact_wrote_at: None,
         pending: vec![pending],
     };
     LoadedProcess { process, now, news: Vec::new() }

@@ -68,6 +68,11 @@ impl Tables {
                 row.attempts.iter().filter(|attempt| attempt.outcome == Some(AttemptOutcome::Unclear)).count(),
             )
             .unwrap_or(u32::MAX),
+            unclear_since: row
+                .attempts
+                .iter()
+                .find(|attempt| attempt.outcome == Some(AttemptOutcome::Unclear))
+                .map(|attempt| attempt.started_at),
             next_attempt_at: row.next_attempt_at,
             deliver_by: row.ends_at(channel, now),
             in_vain: self.is_in_vain(row),
@@ -81,6 +86,7 @@ impl Tables {
             on_unclear: channel.on_unclear,
             status: conversation.status,
             attention: conversation.attention,
+            contact_wrote_at: self.contact_wrote_at(id),
             pending: pending.collect(),
         })
     }
@@ -143,7 +149,7 @@ impl Tables {
             row.probes = probes;
             row.attempts.push(begun(number, now));
         }
-        Begun::Attempt(Box::new(BegunAttempt { number, outgoing, probes }))
+        Begun::Attempt(Box::new(BegunAttempt { number, began_at: now, outgoing, probes }))
     }
 
     /// Whether it is held although nobody is asked.

@@ -9,6 +9,7 @@ use overture_domain::entities::{
 use overture_domain::ids::{ChannelId, ConversationId, MessageId, Version};
 use overture_domain::ports::{
     ContactChoice, InboundRepo, Kept, PlacedMessage, Placement, SaveError, StoreError, Thread, ThreadConversation,
+    UnplacedMessage,
 };
 use overture_domain::time::Timestamp;
 use overture_domain::values::{PhoneNumber, Wording};
@@ -39,6 +40,17 @@ impl InboundRepo for MemoryStore {
 
     async fn keep_message(&self, message: PlacedMessage) -> Result<Kept, SaveError> {
         self.transact(|tables, now| tables.keep_message(&message, now))?
+    }
+
+    async fn keep_unplaced(&self, message: UnplacedMessage) -> Result<Kept, StoreError> {
+        self.transact(|tables, _| {
+            let key = (message.channel_id, message.provider_message_id.clone());
+            if tables.unplaced.contains_key(&key) {
+                return Kept::Repeated;
+            }
+            tables.unplaced.insert(key, message);
+            Kept::New
+        })
     }
 }
 
@@ -85,6 +97,10 @@ impl Tables {
                 conversation.updated_at = message.at;
                 conversation.version = conversation.version.next();
                 *id
+            }
+            Placement::Beside { id } => {
+                self.write_inbound(message, *id, now);
+                return Ok(Kept::New);
             }
             Placement::New { id, contact } => self.begin_inbound(message, *id, contact).ok_or(SaveError::Moved)?,
         };

@@ -3,20 +3,22 @@
 use super::MemoryStore;
 use super::tables::{MessageRow, ReceiptRow, Tables};
 use async_trait::async_trait;
-use overture_domain::entities::{Direction, MessageStatus};
+use overture_domain::entities::MessageStatus;
 use overture_domain::ids::{ChannelId, ConversationId, MessageId, Version};
-use overture_domain::ports::{JudgedReceipt, Kept, Meaning, Receipt, ReceiptRepo, SaveError, StoreError};
-use overture_domain::receipts::{AttemptStanding, ReceiptChange, Standing};
+use overture_domain::ports::{KeptReceipts, Receipt, ReceiptRepo, StoreError};
+use overture_domain::receipts::{
+    AttemptStanding, ConversationChange, Judged, JudgedConversation, JudgedReceipt, MessageNews, Standing,
+};
 use overture_domain::time::Timestamp;
 
 #[async_trait]
 impl ReceiptRepo for MemoryStore {
-    async fn standing(&self, channel: ChannelId, receipt: &Receipt) -> Result<Option<Standing>, StoreError> {
-        self.transact(|tables, _| tables.standing(channel, receipt))
+    async fn standings(&self, channel: ChannelId, receipts: &[Receipt]) -> Result<Vec<Option<Standing>>, StoreError> {
+        self.transact(|tables, _| receipts.iter().map(|receipt| tables.standing(channel, receipt)).collect())
     }
 
-    async fn keep(&self, judged: JudgedReceipt) -> Result<Kept, SaveError> {
-        self.transact(|tables, now| tables.keep_receipt(&judged, now))?
+    async fn keep(&self, channel: ChannelId, judged: Judged) -> Result<KeptReceipts, StoreError> {
+        self.transact(|tables, now| tables.keep_receipts(channel, judged, now))
     }
 }
 
@@ -35,16 +37,12 @@ impl Tables {
             let trace = row.traces.get(&attempt.number).cloned().unwrap_or_default();
             AttemptStanding {
                 number: attempt.number,
+                began_at: attempt.started_at,
                 outcome: attempt.outcome,
                 provider_message_id: trace.provider_message_id,
                 reached: trace.reached,
             }
         });
-        let is_answer = |other: &MessageRow| {
-            other.message.conversation_id == row.message.conversation_id
-                && other.message.direction == Direction::Inbound
-                && other.message.created_at > row.message.created_at
-        };
         Some(Standing {
             conversation_id: conversation.id,
             version: conversation.version,
@@ -52,72 +50,92 @@ impl Tables {
             attention: conversation.attention,
             message_id: row.message.id,
             status: row.message.status,
-            answered: self.messages.values().any(is_answer),
+            contact_wrote_at: self.contact_wrote_at(conversation.id),
             attempts: attempts.collect(),
         })
     }
 
-    fn keep_receipt(&mut self, judged: &JudgedReceipt, now: Timestamp) -> Result<Kept, SaveError> {
-        let JudgedReceipt { channel_id, receipt, meaning, .. } = judged;
-        let applied = matches!(meaning, Meaning::Old(_) | Meaning::News(_));
+    fn keep_receipts(&mut self, channel: ChannelId, judged: Judged, now: Timestamp) -> KeptReceipts {
+        let Judged { at, conversations, unknown } = judged;
+        let mut kept = KeptReceipts::default();
+        for conversation in conversations {
+            let needs_version = conversation.needs_version();
+            let JudgedConversation { id, expected, receipts, change } = conversation;
+            if needs_version && self.version_of(id) != Some(expected) {
+                kept.moved.extend(receipts.into_iter().map(|judged| judged.receipt));
+                continue;
+            }
+            if let Some(change) = change {
+                self.apply_receipts(id, change, at, now);
+            }
+            for JudgedReceipt { receipt, message_id, waits } in receipts {
+                let receipt = Receipt { message_id: Some(message_id), ..receipt };
+                kept.new += usize::from(self.write_receipt(channel, receipt, !waits, now));
+            }
+        }
+        for receipt in unknown {
+            if self.standing(channel, &receipt).is_some() {
+                kept.moved.push(receipt);
+            } else {
+                kept.new += usize::from(self.write_receipt(channel, receipt, false, now));
+            }
+        }
+        kept
+    }
+
+    /// Whether it was not there already, or has its effect only now.
+    fn write_receipt(&mut self, channel: ChannelId, receipt: Receipt, applied: bool, now: Timestamp) -> bool {
         let same = |row: &ReceiptRow| {
-            row.channel == *channel_id
+            row.channel == channel
                 && row.receipt.provider_message_id == receipt.provider_message_id
                 && row.receipt.status == receipt.status
         };
         let before = self.receipts.iter().position(same);
         if before.is_some_and(|at| self.receipts[at].applied || !applied) {
-            return Ok(Kept::Repeated);
-        }
-        let (stands, message_id) = match meaning {
-            Meaning::Unknown => (self.standing(*channel_id, receipt).is_none(), receipt.message_id),
-            Meaning::Waits(standing) => {
-                (self.version_of(standing.conversation_id) == Some(standing.version), Some(standing.message_id))
-            }
-            Meaning::Old(message) => (true, Some(*message)),
-            Meaning::News(news) => (self.apply_receipt(news, now), Some(news.message_id)),
-        };
-        if !stands {
-            return Err(SaveError::Moved);
+            return false;
         }
         let kept_at = before.map_or(now, |at| self.receipts.remove(at).kept_at);
-        let receipt = Receipt { message_id, ..receipt.clone() };
-        self.receipts.push(ReceiptRow { channel: *channel_id, receipt, applied, kept_at });
-        Ok(Kept::New)
+        self.receipts.push(ReceiptRow { channel, receipt, applied, kept_at });
+        true
     }
 
     fn version_of(&self, id: ConversationId) -> Option<Version> {
         self.conversations.get(&id).map(|row| row.conversation.version)
     }
 
-    fn apply_receipt(&mut self, news: &ReceiptChange, now: Timestamp) -> bool {
-        let Some(row) = self.conversations.get_mut(&news.conversation_id) else { return false };
+    fn apply_receipts(&mut self, id: ConversationId, change: ConversationChange, at: Timestamp, now: Timestamp) {
+        let Some(row) = self.conversations.get_mut(&id) else { return };
         let conversation = &mut row.conversation;
-        if conversation.version != news.expected {
-            return false;
-        }
-        conversation.status = news.conversation;
-        conversation.attention = news.attention;
-        conversation.updated_at = news.at;
+        conversation.status = change.status;
+        conversation.attention = change.attention;
+        conversation.updated_at = at;
         conversation.version = conversation.version.next();
-        let Some(row) = self.messages.get_mut(&news.message_id) else { return false };
+        for news in change.messages {
+            let (id, failed) = (news.id, news.status == MessageStatus::Failed);
+            self.move_message(news);
+            if failed {
+                self.end_opener(id, now);
+            }
+        }
+    }
+
+    fn move_message(&mut self, news: MessageNews) {
+        let Some(row) = self.messages.get_mut(&news.id) else { return };
         let message = &mut row.message;
         message.status = news.status;
-        message.error.clone_from(&news.error);
-        message.provider_message_id = Some(news.provider_message_id.clone());
+        message.error = news.error;
+        message.provider_message_id = Some(news.provider_message_id);
         message.sent_at = message.sent_at.or(news.sent_at);
         message.delivered_at = message.delivered_at.or(news.delivered_at);
         message.read_at = message.read_at.or(news.read_at);
-        for attempt in row.attempts.iter_mut().filter(|attempt| attempt.number == news.attempt) {
-            attempt.outcome = news.outcome.or(attempt.outcome);
+        for moved in news.attempts {
+            for attempt in row.attempts.iter_mut().filter(|attempt| attempt.number == moved.number) {
+                attempt.outcome = moved.outcome.or(attempt.outcome);
+            }
+            let trace = row.traces.entry(moved.number).or_default();
+            trace.reached = Some(moved.reached);
+            trace.provider_message_id = Some(moved.provider_message_id);
         }
-        let trace = row.traces.entry(news.attempt).or_default();
-        trace.reached = Some(news.reached);
-        trace.provider_message_id = Some(news.provider_message_id.clone());
-        if news.status == MessageStatus::Failed {
-            self.end_opener(news.message_id, now);
-        }
-        true
     }
 
     /// Whether receipts wait that can be judged now.

@@ -236,6 +236,7 @@ impl Observatory for MemoryStore {
                 oldest_due_message_for: messages.filter(|due| *due <= now).min().map(|oldest| now.since(oldest)),
                 channels_in_error: channels.count() as u64,
                 attention: attention.count() as u64,
+                unplaced: tables.unplaced.len() as u64,
             }
         })
     }

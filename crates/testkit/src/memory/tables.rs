@@ -7,7 +7,8 @@ use overture_domain::entities::{
 use overture_domain::ids::{ApiKeyId, ChannelId, ContactId, ConversationId, MessageId, TenantId, WorkspaceId};
 use overture_domain::pacing::Pace;
 use overture_domain::ports::{
-    ApprovedTemplate, AttemptChange, EarlierRequest, KeyedHash, Receipt, ReceiptStatus, Tenant, Workspace,
+    ApprovedTemplate, AttemptChange, EarlierRequest, KeyedHash, Receipt, ReceiptStatus, SYSTEM, Tenant,
+    UnplacedMessage, Workspace,
 };
 use overture_domain::time::Timestamp;
 use overture_domain::values::Wording;
@@ -31,6 +32,7 @@ pub(super) struct Tables {
     pub(super) requests: HashMap<(TenantId, KeyedHash), RequestRow>,
     pub(super) late: Vec<LateOutcome>,
     pub(super) receipts: Vec<ReceiptRow>,
+    pub(super) unplaced: BTreeMap<(ChannelId, String), UnplacedMessage>,
     /// When a contact wrote last, by channel and canonical number.
     pub(super) windows: HashMap<(ChannelId, String), Timestamp>,
     /// What asks somebody to write and until when, by channel and canonical number.
@@ -75,6 +77,7 @@ pub(super) struct MessageRow {
     pub(super) wording: Wording,
     /// How long its own time is, while it is held.
     pub(super) held_within: Option<Duration>,
+    /// Of what a contact wrote: when it was kept.
     pub(super) next_attempt_at: Timestamp,
     /// When the newest attempt's lease ends.
     pub(super) lease_until: Timestamp,
@@ -142,6 +145,12 @@ impl Tables {
     /// The conversation, if it is the tenant's.
     pub(super) fn conversation_of(&self, tenant: TenantId, id: ConversationId) -> Option<&ConversationRow> {
         self.conversations.get(&id).filter(|row| row.conversation.tenant_id == tenant)
+    }
+
+    /// When the contact wrote last in a conversation.
+    pub(super) fn contact_wrote_at(&self, id: ConversationId) -> Option<Timestamp> {
+        let wrote = |row: &&MessageRow| row.message.direction == Direction::Inbound && row.message.kind != SYSTEM;
+        self.messages_of(id).into_iter().filter(wrote).map(|row| row.next_attempt_at).max()
     }
 
     /// The conversation's messages, oldest first.

@@ -8,7 +8,8 @@ use overture_domain::entities::{
 };
 use overture_domain::ids::ConversationId;
 use overture_domain::ports::{
-    Begun, ContactChoice, Held, Kept, NewIds, OpenConversation, PlacedMessage, Placement, SaveError, Thread,
+    Begun, ContactChoice, Held, Kept, NewIds, OpenConversation, PlacedMessage, Placement, SYSTEM, SaveError, Thread,
+    UnplacedMessage,
 };
 use overture_domain::values::{FilledTemplate, PhoneNumber, TemplateMessage, TemplateName, TemplateVariables, Wording};
 use std::time::Duration;
@@ -236,6 +237,56 @@ pub async fn another_kind_is_kept_whole(stage: &Stage) {
     assert_eq!(stage.ports.inbound.keep_message(image).await.expect("keep"), Kept::New);
     let messages = stage.messages_in(opening.conversation_id).await;
     assert!(messages.iter().any(|message| message.kind == "image" && message.content.as_str() == "(image)"));
+}
+
+/// The conversation does not move, the window stays closed, and what is held stays held.
+pub async fn what_a_provider_tells_in_a_contacts_place_is_kept_and_changes_nothing_else(stage: &Stage) {
+    let (place, phone) = (stage.whatsapp_channel().await, stage.phone());
+    let opening = stage.held(place, phone.clone(), HOUR).await;
+    let (from, read) = (phone_of(&phone), async || {
+        let found = stage.ports.conversations.find(place.tenant, opening.conversation_id).await.expect("find");
+        (found.expect("it is there"), stage.loaded(opening.conversation_id).await.process)
+    });
+    let before = read().await;
+    let thread = stage.thread(place, &from).await;
+    let told = PlacedMessage {
+        kind: SYSTEM.into(),
+        written_at: None,
+        place: Placement::Beside { id: opening.conversation_id },
+        ..stage.placed(place, &from, &thread, "IN1")
+    };
+    assert_eq!(stage.ports.inbound.keep_message(told.clone()).await.expect("keep"), Kept::New);
+    assert_eq!(stage.ports.inbound.keep_message(told).await.expect("keep"), Kept::Repeated);
+    let after = read().await;
+    assert_eq!((after.1.version, after.1.status), (before.1.version, before.1.status));
+    assert_eq!((after.1.contact_wrote_at, after.1.pending.len()), (None, before.1.pending.len()));
+    assert_eq!(after.0, before.0, "people see it where they saw it");
+    assert_eq!(stage.message(&opening).await.message.status, MessageStatus::Held);
+    assert!(!stage.ports.inbound.wrote_within(place.channel, &from, WINDOW).await.expect("wrote_within"));
+    let messages = stage.messages_in(opening.conversation_id).await;
+    assert_eq!(messages.iter().filter(|message| message.kind == SYSTEM).count(), 1);
+}
+
+/// On another channel the same id is another message.
+pub async fn what_has_no_place_is_kept_once_and_counted(stage: &Stage) {
+    let unplaced = |place: Place| UnplacedMessage {
+        channel_id: place.channel,
+        provider_message_id: "IN1".into(),
+        sender: "US.13491208655302741918".into(),
+        sender_name: Some(name("Jan")),
+        kind: "text".into(),
+        content: content("Good morning"),
+        raw: Some("{\"id\":1}".into()),
+        written_at: Some(SEEN),
+        at: SEEN,
+    };
+    let count = async || stage.ports.observatory.overview().await.expect("overview").unplaced;
+    let (one, other) = (stage.sms_channel().await, stage.sms_channel().await);
+    assert_eq!(count().await, 0);
+    for (place, expected) in [(one, Kept::New), (one, Kept::Repeated), (other, Kept::New)] {
+        assert_eq!(stage.ports.inbound.keep_unplaced(unplaced(place)).await.expect("keep"), expected);
+    }
+    assert_eq!(count().await, 2);
 }
 
 /// The conversation is woken, whatever became of its own wakeup.

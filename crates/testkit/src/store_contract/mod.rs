@@ -258,8 +258,12 @@ macro_rules! store_contract {
                     a_receipt_of_what_became_known_meanwhile_is_judged_again
                     a_receipt_judged_on_an_old_version_writes_nothing
                     of_many_equal_receipts_at_once_one_is_kept
+                    many_receipts_of_one_message_in_one_call_leave_the_furthest_and_count_once
+                    of_many_conversations_in_one_call_only_the_one_that_moved_is_judged_again
+                    receipts_of_nobody_are_kept_beside_known_ones_in_one_call
+                    equal_calls_at_once_with_many_conversations_leave_what_one_would
                     a_receipt_settles_an_unclear_attempt
-                    a_message_knows_whether_the_contact_has_written_since
+                    when_the_contact_wrote_is_dated_as_the_attempts_are
                     receipts_of_nobody_are_swept_when_their_time_has_passed;
                 inbound:
                     what_a_contact_writes_stands_in_the_latest_conversation
@@ -273,6 +277,8 @@ macro_rules! store_contract {
                     a_sender_without_a_number_has_no_thread
                     a_channel_that_does_not_exist_has_no_thread
                     another_kind_is_kept_whole
+                    what_a_provider_tells_in_a_contacts_place_is_kept_and_changes_nothing_else
+                    what_has_no_place_is_kept_once_and_counted
                     what_waits_for_a_contact_is_due_when_it_writes
                     a_window_is_open_for_a_day_after_the_contact_wrote
                     a_text_leaves_as_written_only_while_the_window_is_open

@@ -74,7 +74,7 @@ pub async fn a_receipt_may_say_that_what_was_to_ask_has_failed(stage: &Stage) {
     stage.rests(&both[1]).await;
     assert!(!stage.waits_in_vain(&both[1]).await);
     let failed = receipts::of(opener(&both[0]), receipts::receipt("wamid.1", ReceiptStatus::Failed));
-    stage.take(&both[0], &failed).await.expect("keep");
+    stage.take(&both[0], &failed).await;
     for opening in &both {
         assert!(stage.waits_in_vain(opening).await);
     }

@@ -4,7 +4,9 @@ use super::StorePorts;
 use super::stage::{HOUR, SEEN, Stage, record};
 use futures_util::future::join_all;
 use overture_domain::entities::{Address, MessageStatus};
-use overture_domain::ports::{Accepted, Begun, ContactChoice, OpenConversation, OpenError, Opened, Saved, StartOrder};
+use overture_domain::ports::{
+    Accepted, Begun, BegunAttempt, ContactChoice, OpenConversation, OpenError, Opened, Saved, StartOrder,
+};
 use overture_domain::process::{Effect, Event};
 
 /// How many race.
@@ -148,7 +150,8 @@ async fn live(ports: StorePorts, opening: OpenConversation) {
     };
     assert!(deliveries.renew_lease(message, attempt.number, HOUR).await.expect("renew_lease"));
     let accepted = Accepted { provider_message_id: None, recipient_alias: None };
-    let event = Event::AttemptEnded { message, number: attempt.number, probed: false, result: Ok(accepted), at: SEEN };
+    let BegunAttempt { number, began_at, .. } = *attempt;
+    let event = Event::AttemptEnded { message, number, began_at, probed: false, result: Ok(accepted), at: SEEN };
     let (_, effect) = process.step(event, SEEN);
     let Effect::Keep(change) = effect else { panic!("an end of an attempt is kept") };
     assert_eq!(deliveries.save(*change).await.expect("save"), Saved::Applied);

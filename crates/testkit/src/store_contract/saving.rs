@@ -196,19 +196,22 @@ pub async fn a_late_success_clears_up_an_unclear_attempt(stage: &Stage) {
     must_be_late(stage, &opening, 1).await;
 }
 
-/// Whatever later attempts ran into.
+/// And since when, whatever later attempts ran into.
 pub async fn that_an_attempt_was_unclear_is_remembered(stage: &Stage) {
     let opening = stage.opened().await;
-    let unclear = async || stage.loaded(opening.conversation_id).await.process.pending[0].unclear;
-    stage.attempt(opening.message_id, HOUR).await;
-    assert_eq!(unclear().await, 0);
+    let unclear = async || {
+        let pending = stage.loaded(opening.conversation_id).await.process.pending[0];
+        (pending.unclear, pending.unclear_since)
+    };
+    let began_at = stage.attempt(opening.message_id, HOUR).await.began_at;
+    assert_eq!(unclear().await, (0, None));
     let mut change = stage.try_again(&opening, 1, Duration::ZERO).await;
     change.attempt = Some(ended(1, AttemptOutcome::Unclear));
     stage.apply(&change).await;
-    assert_eq!(unclear().await, 1);
+    assert_eq!(unclear().await, (1, Some(began_at)));
     stage.attempt_soon(opening.message_id, HOUR).await;
     stage.apply(&stage.try_again(&opening, 2, HOUR).await).await;
-    assert_eq!(unclear().await, 1);
+    assert_eq!(unclear().await, (1, Some(began_at)));
 }
 
 /// What expired was not attempted.

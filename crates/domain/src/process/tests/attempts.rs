@@ -30,6 +30,42 @@ fn sending_moves_only_open_and_running_conversations() {
 }
 
 #[test]
+fn what_the_contact_wrote_while_the_message_was_sent_waits_for_a_person_and_what_it_wrote_before_is_answered() {
+    let later = Timestamp::from_millis(BEGAN.as_millis() + 1);
+    for (wrote_at, expected) in [(BEGAN, ConversationStatus::AwaitingContact), (later, ConversationStatus::InProgress)]
+    {
+        let before = ConversationProcess { contact_wrote_at: Some(wrote_at), ..process(vec![pending(1)]) };
+        let (after, change) = kept(before, ended(1, 1, accepted()));
+        assert_eq!((change.message.status, change.status), (MessageStatus::Sent, expected));
+        assert_eq!(after.status, expected);
+    }
+}
+
+#[test]
+fn an_answer_to_a_copy_of_which_nobody_knew_whether_it_left_waits_for_a_person_though_another_copy_left_later() {
+    let earlier = Timestamp::from_millis(BEGAN.as_millis() - 10);
+    let wrote_at = Timestamp::from_millis(BEGAN.as_millis() - 5);
+    for (unclear_since, expected) in
+        [(Some(earlier), ConversationStatus::InProgress), (None, ConversationStatus::AwaitingContact)]
+    {
+        let again = PendingMessage { unclear_since, attempts: 2, ..pending(1) };
+        let before = ConversationProcess { contact_wrote_at: Some(wrote_at), ..process(vec![again]) };
+        assert_eq!(kept(before, ended(1, 2, accepted())).1.status, expected);
+    }
+}
+
+#[test]
+fn a_late_success_of_what_was_given_up_leaves_the_word_to_whoever_wrote_meanwhile() {
+    let later = Timestamp::from_millis(BEGAN.as_millis() + 1);
+    for (wrote_at, expected) in
+        [(None, ConversationStatus::AwaitingContact), (Some(later), ConversationStatus::InProgress)]
+    {
+        let before = ConversationProcess { contact_wrote_at: wrote_at, ..process(vec![]) };
+        assert_eq!(kept(before, ended(1, 1, accepted())).1.status, expected);
+    }
+}
+
+#[test]
 fn a_taken_message_clears_the_attention_it_caused_and_no_other() {
     let asking = |n| {
         let attention =
@@ -199,7 +235,7 @@ fn an_unclear_attempt_on_a_channel_that_resends_is_tried_again_and_remembered() 
     let (after, change) =
         kept(process(vec![pending(1)]), ended(1, 1, Err(SendError::Unclear(cause("connection_lost")))));
     assert_eq!(change.message.status, MessageStatus::Queued);
-    assert_eq!(after.pending[0].unclear, 1);
+    assert_eq!((after.pending[0].unclear, after.pending[0].unclear_since), (1, Some(BEGAN)));
 }
 
 #[test]

@@ -88,7 +88,7 @@ impl Model {
             }
             Happening::End { back, probed, result } => {
                 let number = newest.checked_sub(back).filter(|number| *number > 0)?;
-                Some(Event::AttemptEnded { message: id, number, probed, result, at: AT })
+                Some(Event::AttemptEnded { message: id, number, probed, began_at: BEGAN, result, at: AT })
             }
             Happening::LeaseRanOut => under_way.then_some(Event::LeaseRanOut { message: id, number: newest, at: AT }),
             Happening::Expire if row.status.is_settled() || under_way => None,

@@ -46,6 +46,7 @@ fn due(n: u128) -> PendingMessage {
         status: MessageStatus::Queued,
         attempts: 0,
         unclear: 0,
+        unclear_since: None,
         next_attempt_at: NOW,
         deliver_by: NOW.plus(10 * MINUTE),
         in_vain: false,
@@ -62,6 +63,7 @@ fn process_on(kind: ChannelKind, pending: Vec<PendingMessage>) -> ConversationPr
         on_unclear: OnUnclear::default_for(kind),
         status: ConversationStatus::InProgress,
         attention: None,
+        contact_wrote_at: None,
         pending,
     }
 }
@@ -133,7 +135,7 @@ fn outgoing(n: u128, kind: ChannelKind) -> Outgoing {
 }
 
 fn attempt_on(kind: ChannelKind, n: u128, number: u32) -> Begun {
-    Begun::Attempt(Box::new(BegunAttempt { number, outgoing: outgoing(n, kind), probes: false }))
+    Begun::Attempt(Box::new(BegunAttempt { number, began_at: NOW, outgoing: outgoing(n, kind), probes: false }))
 }
 
 /// An attempt at an email.

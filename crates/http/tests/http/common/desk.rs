@@ -230,6 +230,7 @@ impl Desk {
             message: message.id,
             number: attempt.number,
             probed: false,
+            began_at: attempt.began_at,
             result: Err(SendError::Unclear(cause)),
             at: BEGINNING,
         };

@@ -8,7 +8,7 @@ use crate::ports::{ChannelChange, StoreError};
 /// One attempt, begun and answered so; what was written and when to come back.
 async fn after(kind: ChannelKind, probes: bool, answer: Result<Accepted, SendError>) -> (ProcessChange, Next) {
     let mut deliveries = store(&process_on(kind, vec![due(1)]));
-    let begun = BegunAttempt { number: 1, outgoing: outgoing(1, kind), probes };
+    let begun = BegunAttempt { number: 1, began_at: NOW, outgoing: outgoing(1, kind), probes };
     fence(&mut deliveries, 1, Begun::Attempt(Box::new(begun)));
     let written = keeps(&mut deliveries);
     let next = run(deliveries, connects(), answers(answer)).await.unwrap();

@@ -27,7 +27,7 @@ test:
 deny:
     cargo deny check
 
-# Benchmarks beside something bare in the same run: `just bench compose`, `postgres`, `away`, `relay`, …; prints Markdown for docs/measurements/.
+# Benchmarks beside something bare in the same run: `just bench compose`, `postgres`, `away`, `receipts`, `relay`, …; prints Markdown for docs/measurements/.
 bench *ARGS:
     cargo build --release -p overture
     cargo build --release --manifest-path bench/Cargo.toml --target-dir target

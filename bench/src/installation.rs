@@ -103,6 +103,20 @@ impl Installation {
         made["channelId"].as_str().map(str::to_owned).with_context(|| format!("no channel was made: {made}"))
     }
 
+    /// A channel of WhatsApp with these settings; its id.
+    pub(crate) async fn add_whatsapp_channel(&self, config: &str) -> Result<String> {
+        let place = ["--workspace", &self.workspace, "--name", "bench", "--config", config];
+        let arguments =
+            [&["channel", "add", "--type", "whatsapp", "--transport", "whatsapp-cloud"], &place[..]].concat();
+        let made = ask(&mut self.command(), &arguments).await?;
+        made["channelId"].as_str().map(str::to_owned).with_context(|| format!("no channel was made: {made}"))
+    }
+
+    /// Where it keeps what it keeps.
+    pub(crate) fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
     pub(crate) fn command(&self) -> Command {
         command(self.folder.path(), &self.environment)
     }

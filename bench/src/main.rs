@@ -6,6 +6,7 @@
 //! | `compose` | seconds, rounds | composes on SQLite beside bare loops of the same rows |
 //! | `postgres` | seconds, rounds | composes on PostgreSQL beside `pgbench` on the same rows |
 //! | `away` | seconds, rounds | composes with Temporal stopped, never there, frozen, running |
+//! | `receipts` | seconds, rounds | receipts of WhatsApp beside composes, and a thousand in one call |
 //! | `relay` | backlog, rounds | the relay on a backlog beside a bare loop of the SDK's client |
 //! | `latency` | rate, seconds | from the 200 to a mail server's acceptance, embedded engine |
 //! | `production` | rate, seconds, backlog | the same on PostgreSQL and Temporal, and the worker's memory |
@@ -27,6 +28,7 @@ mod pace;
 mod pgbench;
 mod postgres;
 mod process;
+mod receipts;
 mod relay;
 mod rest;
 mod sdk;
@@ -43,6 +45,7 @@ async fn main() -> Result<()> {
         "compose" => compose::run(number(1, 5)?, number(2, 3)?).await?,
         "postgres" => postgres::run(number(1, 5)?, number(2, 5)?).await?,
         "away" => away::run(number(1, 8)?, number(2, 5)?).await?,
+        "receipts" => receipts::run(number(1, 5)?, number(2, 3)?).await?,
         "relay" => relay::run(number(1, 2_000)?, number(2, 5)?).await?,
         "latency" => latency::run(number(1, 50)?, number(2, 30)?).await?,
         "production" => latency::production(number(1, 10)?, number(2, 60)?, number(3, 2_000)?).await?,
@@ -50,7 +53,11 @@ async fn main() -> Result<()> {
         "deliveries" => deliveries::run(number(1, 100_000)?).await?,
         "rest" => rest::run(number(1, 11)?, number(2, 30)?).await?,
         other => bail!(
+<<<<<<< HEAD
             "{other} is no benchmark; there are: compose, postgres, away, relay, latency, production, pace, deliveries, rest"
+=======
+            "{other} is no benchmark; there are: compose, postgres, away, receipts, relay, latency, production, deliveries, rest"
+>>>>>>> receipts-bench
         ),
     };
     writeln!(std::io::stdout(), "{report}")?;

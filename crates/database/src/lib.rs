@@ -3,7 +3,6 @@
 //! so that many share a commit: on SQLite by one writer, on PostgreSQL by two openers with other changes side by side.
 
 mod api_keys;
-mod array;
 mod asking;
 mod begin_attempt;
 mod channel_registry;

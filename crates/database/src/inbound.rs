@@ -5,6 +5,7 @@ use crate::contacts::contact_of;
 use crate::dialect::claim_names;
 use crate::error::store_error;
 use crate::open::{address_name, write_contacts};
+use crate::openers::opener_name;
 use crate::rows::{Row, millis};
 use crate::sql::{Script, change, one};
 use crate::wakeups::{signed, wake_contact};
@@ -118,8 +119,8 @@ async fn keep(tx: &DatabaseTransaction, message: &PlacedMessage) -> Result<Optio
     let channel = message.channel_id.as_uuid();
     let own = format!("message {} of {channel}", message.provider_message_id);
     let sender = format!("conversation of {channel} with {}", message.from.as_str());
-    claim_names(tx, vec![own, sender, address_name(message.tenant_id, AddressKind::Phone, message.from.as_str())])
-        .await?;
+    let address = address_name(message.tenant_id, AddressKind::Phone, message.from.as_str());
+    claim_names(tx, vec![own, sender, address, opener_name(channel, message.from.as_str())]).await?;
     if is_kept(tx, message).await? {
         return Ok(Some(Kept::Repeated));
     }

@@ -10,7 +10,7 @@ use crate::rows::{millis, uuid_at};
 use crate::sql::{Rows, Script, all};
 use crate::templates::stored_wording;
 use crate::wakeups::signed;
-use overture_domain::entities::{Address, AddressKind, Author, ConversationStatus, Direction, MessageStatus};
+use overture_domain::entities::{Address, AddressKind, Author, ConversationStatus, Direction, MessageStatus, WINDOW};
 use overture_domain::ids::{TenantId, Version};
 use overture_domain::ports::{ContactChoice, IdempotencyRecord, OpenConversation, OpenError, Opened, StoreError};
 use overture_domain::time::Timestamp;
@@ -26,6 +26,8 @@ const FIRST_GENERATION: i64 = 1;
 /// A conversation that waits to be opened.
 pub(crate) struct OpenMember {
     opening: OpenConversation,
+    /// Whether it is held for the contact to write: unless it has meanwhile.
+    holds: bool,
     /// Whether it sends what asks the contact to write: unless another is out.
     asks: bool,
     verdict: Verdict,
@@ -47,7 +49,7 @@ enum Verdict {
 impl OpenMember {
     pub(crate) fn new(opening: OpenConversation) -> (Self, oneshot::Receiver<Result<Opened, OpenError>>) {
         let (answer, asked) = oneshot::channel();
-        (Self { opening, asks: false, verdict: Verdict::Written, answer }, asked)
+        (Self { opening, holds: false, asks: false, verdict: Verdict::Written, answer }, asked)
     }
 
     /// Answers after the batch was committed or failed.
@@ -91,9 +93,9 @@ pub(crate) async fn write(tx: &DatabaseTransaction, members: &mut [OpenMember]) 
         winners.iter().map(|opening| (opening.tenant_id, &opening.contact, opening.created_at)),
     );
     write_conversations(&mut script, &winners);
-    write_messages(&mut script, &winners);
-    let asking = members.iter().filter(|member| member.asks && matches!(member.verdict, Verdict::Written));
-    write_openers(&mut script, asking.map(|member| &member.opening));
+    let written = || members.iter().filter(|member| matches!(member.verdict, Verdict::Written));
+    write_messages(&mut script, written());
+    write_openers(&mut script, written().filter(|member| member.asks).map(|member| &member.opening));
     write_wakeups(&mut script, &winners);
     write_idempotency_records(&mut script, &winners);
     uses.write(&mut script);
@@ -113,7 +115,8 @@ async fn judge(tx: &DatabaseTransaction, members: &mut [OpenMember]) -> Result<U
             match taken.claim(&member.opening) {
                 Ok(()) => {
                     written.insert(id);
-                    member.asks = taken.asks(&member.opening);
+                    member.holds = taken.holds(&member.opening);
+                    member.asks = member.holds && taken.asks(&member.opening);
                     Verdict::Written
                 }
                 Err(_) if exists(tx, id).await? => Verdict::WrittenBefore,
@@ -138,12 +141,15 @@ struct Taken {
     versions: HashMap<Uuid, Version>,
     /// Whom somebody has asked to write, by channel and number.
     openers: HashSet<(Uuid, String)>,
+    /// Who has written within a day, by channel and number.
+    windows: HashSet<(Uuid, String)>,
     uses: Uses,
 }
 
 impl Taken {
     async fn load(tx: &DatabaseTransaction, members: &[OpenMember]) -> Result<Self, DbErr> {
         let (mut keys, mut addresses, mut contacts) = (Rows::new(2), Rows::new(3), Rows::new(2));
+        let mut windows = Rows::new(2);
         let (mut openers, mut uses) = (Rows::new(2), Rows::new(USED_COLUMNS));
         let mut names = Vec::new();
         for OpenMember { opening, .. } in members {
@@ -162,7 +168,8 @@ impl Taken {
             if opening.held.is_some() {
                 let (channel, number) = asked(opening);
                 names.push(opener_name(channel, &number));
-                openers.push([channel.into(), number.into()]);
+                openers.push([channel.into(), number.clone().into()]);
+                windows.push([channel.into(), number.into()]);
             }
             if !opening.quotas.is_empty() {
                 names.push(quota_name(opening.channel_id));
@@ -197,6 +204,14 @@ impl Taken {
              WHERE o.until > {now}",
         );
         script.push_rows(uses, USED);
+        script.push_rows(
+            windows,
+            &format!(
+                "SELECT 'window', w.channel_id, w.canonical FROM r CROSS JOIN windows w ON w.channel_id = r.c1 AND w.canonical = r.c2 \
+                 WHERE w.opened_at > {{now}} - {}",
+                WINDOW.as_millis()
+            ),
+        );
         let mut taken = Self::default();
         for row in script.read(tx).await? {
             taken.note(&row)?;
@@ -218,6 +233,9 @@ impl Taken {
             "opener" => {
                 self.openers.insert((uuid_at(row, 1)?, row.try_get_by_index(2)?));
             }
+            "window" => {
+                self.windows.insert((uuid_at(row, 1)?, row.try_get_by_index(2)?));
+            }
             "quota" => self.uses.note(row)?,
             _ => {
                 self.versions.insert(uuid_at(row, 1)?, Version(row.try_get_by_index(2)?));
@@ -226,9 +244,14 @@ impl Taken {
         Ok(())
     }
 
-    /// Whether an opening asks its contact to write: nobody else has.
+    /// Whether an opening waits for its contact to write: it may have written since that was decided.
+    fn holds(&self, opening: &OpenConversation) -> bool {
+        opening.held.is_some() && !self.windows.contains(&asked(opening))
+    }
+
+    /// Whether what is held asks its contact to write: nobody else has.
     fn asks(&mut self, opening: &OpenConversation) -> bool {
-        opening.held.is_some() && self.openers.insert(asked(opening))
+        self.openers.insert(asked(opening))
     }
 
     /// Takes what an opening needs, or says why it cannot have it; then nothing is taken.
@@ -400,15 +423,16 @@ const INSERT_MESSAGES: &str = "INSERT INTO messages (id, conversation_id, direct
     SELECT c1, c2, c3, c4, c5, c6, c7, c8, c9, 0, 0, {now}, {now} + coalesce(c13, c10), c11, c12, CASE WHEN c13 IS NULL THEN NULL ELSE c10 END \
     FROM r WHERE c1 IS NOT NULL";
 
-fn write_messages(script: &mut Script, winners: &[&OpenConversation]) {
+fn write_messages<'m>(script: &mut Script, winners: impl Iterator<Item = &'m OpenMember>) {
     let mut rows = Rows::new(MESSAGE_COLUMNS);
-    for opening in winners {
+    for OpenMember { opening, holds, .. } in winners {
+        let held = opening.held.as_ref().filter(|_| *holds);
         let message = NewMessage {
             id: opening.message_id.as_uuid(),
             content: opening.content.as_str(),
-            status: if opening.held.is_some() { MessageStatus::Held } else { MessageStatus::Queued },
+            status: if held.is_some() { MessageStatus::Held } else { MessageStatus::Queued },
             wire_message_id: opening.wire_message_id.clone(),
-            held_for: opening.held.as_ref().map(|held| signed(held.for_)),
+            held_for: held.map(|held| signed(held.for_)),
             wording: stored_wording(&opening.wording),
         };
         push_message(&mut rows, opening, message);

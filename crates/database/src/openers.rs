@@ -17,22 +17,37 @@ pub(crate) fn opener_name(channel: Uuid, canonical: &str) -> String {
     format!("opener of {channel} to {canonical}")
 }
 
-/// A message has failed. If it was to ask its contact to write, nobody is asked any more and whatever is held is due.
-pub(crate) async fn end_if_failed(
+/// A message that was to ask its contact to write, and is about to fail.
+pub(crate) struct InVain {
+    pub(crate) message: MessageId,
+    channel: Uuid,
+    canonical: String,
+}
+
+/// Which of these messages were to ask their contacts to write. Whoever joins what is asked, or hears the answer, at this
+/// moment is seen, or sees that it is over; so this comes before any row is locked.
+pub(crate) async fn claim_asking(
     tx: &DatabaseTransaction,
-    conversation: ConversationId,
-    message: MessageId,
-) -> Result<(), DbErr> {
+    failing: impl IntoIterator<Item = (ConversationId, MessageId)>,
+) -> Result<Vec<InVain>, DbErr> {
     let sql = "SELECT o.channel_id, o.canonical FROM conversations v JOIN openers o ON o.channel_id = v.channel_id \
                AND o.canonical = v.recipient_canonical WHERE v.id = ? AND o.message_id = ?";
-    let message = message.as_uuid();
-    let Some(row) = one(tx, sql, [conversation.as_uuid().into(), message.into()]).await? else { return Ok(()) };
-    let (channel, canonical): (Uuid, String) = (row.try_get_by_index(0)?, row.try_get_by_index(1)?);
-    // Whoever joins it at this moment is seen, or sees that it is over.
-    claim_names(tx, vec![opener_name(channel, &canonical)]).await?;
-    let ended = "DELETE FROM openers WHERE channel_id = ? AND canonical = ? AND message_id = ?";
-    if change(tx, ended, [channel.into(), canonical.as_str().into(), message.into()]).await? > 0 {
-        wake_contact(tx, channel, &canonical).await?;
+    let mut asking = Vec::new();
+    for (conversation, message) in failing {
+        if let Some(row) = one(tx, sql, [conversation.as_uuid().into(), message.as_uuid().into()]).await? {
+            asking.push(InVain { message, channel: row.try_get_by_index(0)?, canonical: row.try_get_by_index(1)? });
+        }
+    }
+    claim_names(tx, asking.iter().map(|ask| opener_name(ask.channel, &ask.canonical)).collect()).await?;
+    Ok(asking)
+}
+
+/// It has failed: unless another asks by now, nobody is asked any more and whatever is held is due.
+pub(crate) async fn end(tx: &DatabaseTransaction, ask: &InVain) -> Result<(), DbErr> {
+    let InVain { message, channel, canonical } = ask;
+    let sql = "DELETE FROM openers WHERE channel_id = ? AND canonical = ? AND message_id = ?";
+    if change(tx, sql, [(*channel).into(), canonical.as_str().into(), message.as_uuid().into()]).await? > 0 {
+        wake_contact(tx, *channel, canonical).await?;
     }
     Ok(())
 }

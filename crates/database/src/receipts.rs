@@ -9,7 +9,7 @@ use crate::dialect::claim_names;
 use crate::error::store_error;
 use crate::inbound::CONTACT_WROTE_AT;
 use crate::messages::count;
-use crate::openers::end_if_failed;
+use crate::openers;
 use crate::rows::{Row, by_number, millis, uuid_at};
 use crate::sql::{Rows, Script, all, one};
 use async_trait::async_trait;
@@ -95,8 +95,9 @@ fn read_attempt(row: &QueryResult) -> Result<AttemptStanding, StoreError> {
 async fn keep(tx: &DatabaseTransaction, channel: ChannelId, judged: &Judged) -> Result<KeptReceipts, DbErr> {
     // An attempt that ends meanwhile and tells one of these ids waits for us, or we for it: one of the two sees the other.
     claim_names(tx, receipts_of(judged).map(|receipt| name_of(&receipt.provider_message_id)).collect()).await?;
+    let asking = openers::claim_asking(tx, failing(judged)).await?;
     let there = There::load(tx, channel, judged).await?;
-    let mut failed = Vec::new();
+    let mut failed = HashSet::new();
     let mut kept = KeptReceipts::default();
     let mut writing = Writing { at: judged.at, receipts: Rows::new(11), changes: Changes::new() };
     for conversation in &judged.conversations {
@@ -106,8 +107,7 @@ async fn keep(tx: &DatabaseTransaction, channel: ChannelId, judged: &Judged) -> 
         }
         if let Some(change) = &conversation.change {
             writing.changes.push(conversation.id, change, judged.at);
-            let news = change.messages.iter().filter(|news| news.status == MessageStatus::Failed);
-            failed.extend(news.map(|news| (conversation.id, news.id)));
+            failed.extend(failing_of(conversation).map(|(_, message)| message));
         }
         for judged in conversation.receipts.iter().filter(|judged| !there.has(&judged.receipt, !judged.waits)) {
             writing.push(channel, &judged.receipt, Some(judged.message_id), !judged.waits);
@@ -123,10 +123,20 @@ async fn keep(tx: &DatabaseTransaction, channel: ChannelId, judged: &Judged) -> 
         }
     }
     writing.write(tx).await?;
-    for (conversation, message) in failed {
-        end_if_failed(tx, conversation, message).await?;
+    for ask in asking.iter().filter(|ask| failed.contains(&ask.message)) {
+        openers::end(tx, ask).await?;
     }
     Ok(kept)
+}
+
+/// The messages that fail by what was judged.
+fn failing(judged: &Judged) -> impl Iterator<Item = (ConversationId, MessageId)> {
+    judged.conversations.iter().flat_map(failing_of)
+}
+
+fn failing_of(conversation: &JudgedConversation) -> impl Iterator<Item = (ConversationId, MessageId)> {
+    let news = conversation.change.iter().flat_map(|change| &change.messages);
+    news.filter(|news| news.status == MessageStatus::Failed).map(|news| (conversation.id, news.id))
 }
 
 /// The name under which a receipt and the end of its attempt wait for each other.

@@ -1,7 +1,7 @@
 //! Keeping a change of a conversation's process: all of it or none.
 
 use crate::dialect::claim_names;
-use crate::openers::end_if_failed;
+use crate::openers;
 use crate::paces;
 use crate::receipts::{any_wait, name_of};
 use crate::rows::millis;
@@ -21,6 +21,8 @@ pub(crate) async fn save(tx: &DatabaseTransaction, kept: Arc<ProcessChange>) -> 
     let told = kept.attempt.as_ref().and_then(|attempt| attempt.provider_message_id.as_deref());
     // A receipt that comes meanwhile waits for us, or we for it: one of the two sees the other.
     claim_names(tx, told.map(name_of).into_iter().collect()).await?;
+    let failing = (kept.message.status == MessageStatus::Failed).then_some((kept.conversation_id, message));
+    let asking = openers::claim_asking(tx, failing).await?;
     if !stands(tx, &kept).await? {
         return Ok(None);
     }
@@ -38,8 +40,8 @@ pub(crate) async fn save(tx: &DatabaseTransaction, kept: Arc<ProcessChange>) -> 
     }
     let unclear = kept.attempt.as_ref().is_some_and(|attempt| attempt.outcome == AttemptOutcome::Unclear);
     change_message(tx, &kept.message, unclear).await?;
-    if kept.message.status == MessageStatus::Failed {
-        end_if_failed(tx, kept.conversation_id, message).await?;
+    for ask in &asking {
+        openers::end(tx, ask).await?;
     }
     if let Some(attempt) = &kept.attempt {
         end_attempt(tx, message, attempt, kept.at).await?;

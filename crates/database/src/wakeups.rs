@@ -45,19 +45,22 @@ impl WakeupQueue for Database {
     }
 
     async fn rest(&self, order: &StartOrder, for_: Duration) -> Result<(), StoreError> {
-        self.due_again(order, for_, 0).await.map(|_| ())
+        self.due_again(order, for_, 0).await
     }
 
     async fn retry(&self, order: &StartOrder, after: Duration) -> Result<(), StoreError> {
-        self.due_again(order, after, order.tries.saturating_add(1)).await.map(|_| ())
+        self.due_again(order, after, order.tries.saturating_add(1)).await
     }
 
     async fn refuse(&self, order: &StartOrder, after: Duration) -> Result<(), StoreError> {
-        if self.due_again(order, after, order.tries.saturating_add(1)).await? {
-            let values = vec![AttentionReason::EngineRefuses.as_str().into(), order.conversation_id.as_uuid().into()];
-            self.writer.change(ASK_FOR_A_PERSON, values).await?;
-        }
-        Ok(())
+        // Marked first: a crash between the two leaves the claim, and the mark is made again.
+        let values = vec![
+            AttentionReason::EngineRefuses.as_str().into(),
+            order.conversation_id.as_uuid().into(),
+            order.generation.into(),
+        ];
+        self.writer.change(ASK_FOR_A_PERSON, values).await?;
+        self.due_again(order, after, order.tries.saturating_add(1)).await
     }
 
     async fn wake_forgotten(&self, overdue: Duration, most: u32) -> Result<u32, StoreError> {
@@ -98,7 +101,7 @@ pub(crate) async fn wake_waiting(
     let sql = format!(
         "INSERT INTO wakeups (conversation_id, workspace_id, generation, due_at, claimed_until, tries) \
          SELECT id, workspace_id, {{now}}, {{now}}, 0, 0 FROM ({WAITING}) w WHERE TRUE \
-         ON CONFLICT (conversation_id) DO UPDATE SET generation = greatest(wakeups.generation + 1, excluded.generation), \
+         ORDER BY id ON CONFLICT (conversation_id) DO UPDATE SET generation = greatest(wakeups.generation + 1, excluded.generation), \
          due_at = least(wakeups.due_at, excluded.due_at)"
     );
     let but = but.map_or(Uuid::nil(), |conversation| conversation.as_uuid());
@@ -110,7 +113,7 @@ pub(crate) async fn wake_contact(tx: &DatabaseTransaction, channel: Uuid, canoni
     let sql = "INSERT INTO wakeups (conversation_id, workspace_id, generation, due_at, claimed_until, tries) \
                SELECT DISTINCT v.id, v.workspace_id, {now}, {now}, 0, 0 FROM conversations v CROSS JOIN messages m ON m.conversation_id = v.id \
                WHERE v.channel_id = ? AND v.recipient_canonical = ? AND v.recipient_kind = 'phone' AND m.status IN ('queued', 'held') \
-               ON CONFLICT (conversation_id) DO UPDATE SET generation = greatest(wakeups.generation + 1, excluded.generation), \
+               ORDER BY v.id ON CONFLICT (conversation_id) DO UPDATE SET generation = greatest(wakeups.generation + 1, excluded.generation), \
                due_at = least(wakeups.due_at, excluded.due_at)";
     change(tx, sql, [channel.into(), canonical.into()]).await.map(|_| ())
 }
@@ -120,15 +123,14 @@ const NEXT: &str =
     "SELECT greatest(due_at, claimed_until) - {now} FROM wakeups ORDER BY greatest(due_at, claimed_until) LIMIT 1";
 
 impl Database {
-    async fn due_again(&self, order: &StartOrder, wait: Duration, tries: u32) -> Result<bool, StoreError> {
+    async fn due_again(&self, order: &StartOrder, wait: Duration, tries: u32) -> Result<(), StoreError> {
         let sql = "UPDATE wakeups SET due_at = {now} + ?, claimed_until = 0, tries = ? WHERE conversation_id = ? AND generation = ?";
         let [conversation, generation] = named(order);
         let values = vec![signed(wait).into(), i64::from(tries).into(), conversation, generation];
-        let waits = self.writer.change(sql, values).await? > 0;
-        if !waits {
+        if self.writer.change(sql, values).await? == 0 {
             self.release(order).await?;
         }
-        Ok(waits)
+        Ok(())
     }
 
     /// A newer wake came: it is nobody's, and due when it says.
@@ -143,9 +145,10 @@ fn named(order: &StartOrder) -> [Value; 2] {
     [order.conversation_id.as_uuid().into(), order.generation.into()]
 }
 
-/// The conversation asks for a person, unless it does already for a reason of its own.
+/// The conversation asks for a person, unless it does already for a reason of its own, or a newer wake came.
 const ASK_FOR_A_PERSON: &str = "UPDATE conversations SET attention_reason = ?, attention_since = {now}, attention_message_id = NULL, \
-    updated_at = {now}, version = version + 1 WHERE id = ? AND attention_reason IS NULL";
+    updated_at = {now}, version = version + 1 WHERE id = ? AND attention_reason IS NULL \
+    AND EXISTS (SELECT 1 FROM wakeups w WHERE w.conversation_id = conversations.id AND w.generation = ?)";
 
 async fn claim(tx: &DatabaseTransaction, limit: u32, lease: Duration) -> Result<Claimed, DbErr> {
     let sql = "WITH due AS MATERIALIZED (SELECT conversation_id FROM wakeups WHERE greatest(due_at, claimed_until) <= {now} \
@@ -219,7 +222,7 @@ impl RetentionRepo for Database {
 
     async fn sweep_paces(&self, idle: Duration, batch: u32) -> Result<u32, StoreError> {
         let sql = "DELETE FROM paces WHERE (channel_id, canonical) IN \
-                   (SELECT channel_id, canonical FROM paces WHERE greatest(free_at, next_turn) <= ({now} - ?) * 1000 LIMIT ?)";
+                   (SELECT channel_id, canonical FROM paces WHERE greatest(free_at, next_turn) <= ({now} - ?) * 1000 LIMIT ? {skip locked})";
         self.writer
             .write(move |tx| {
                 let values = [signed(idle).into(), i64::from(batch).into()];

@@ -110,8 +110,9 @@ impl Writer {
         asked.await.map_err(|_| lost())?
     }
 
-    /// Runs one statement that is a whole change and does no harm when it runs twice; says how many rows it changed. Where
-    /// changes run side by side it is its own transaction, in one trip instead of three.
+    /// Runs one statement that is a whole change; says how many rows it changed. Where changes run side by side it is its own
+    /// transaction, in one trip instead of three. It is repeated only where it certainly changed nothing; of what failed
+    /// otherwise nobody knows whether it ran.
     pub(crate) async fn change(&self, sql: &'static str, values: Vec<Value>) -> Result<u64, StoreError> {
         let Some(connection) = self.side_by_side.clone() else {
             return self.write(move |tx| Box::pin(change(tx, sql, values.clone()))).await;
@@ -119,13 +120,18 @@ impl Writer {
         let changed = tokio::spawn(async move {
             for wait in RETRIES {
                 match change(&connection, sql, values.clone()).await {
-                    Err(error) if is_worth_repeating(&error) => tokio::time::sleep(wait).await,
+                    Err(error) if is_worth_repeating(&error) && !may_be_stored(&error) => {
+                        tokio::time::sleep(wait).await;
+                    }
                     done => return done,
                 }
             }
             change(&connection, sql, values).await
         });
-        changed.await.map_err(|_| lost())?.map_err(|error| store_error(&error))
+        changed.await.map_err(|_| lost())?.map_err(|error| match store_error(&error) {
+            StoreError::Busy(text) if is_worth_repeating(&error) => StoreError::OutcomeUnknown(text),
+            told => told,
+        })
     }
 
     /// Puts a conversation in line, if there is room.

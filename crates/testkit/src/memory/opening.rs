@@ -2,7 +2,7 @@
 
 use super::quotas::counted;
 use super::tables::{ConversationRow, MessageRow, RequestRow, Tables, Turns};
-use overture_domain::entities::{Contact, Conversation, ConversationStatus, Direction, Message, MessageStatus};
+use overture_domain::entities::{Contact, Conversation, ConversationStatus, Direction, Message, MessageStatus, WINDOW};
 use overture_domain::ids::Version;
 use overture_domain::ports::{ContactChoice, EarlierRequest, Held, OpenConversation, OpenError, Opened, StoreError};
 use overture_domain::time::Timestamp;
@@ -115,7 +115,9 @@ impl Tables {
 
     fn write_message(&mut self, opening: &OpenConversation, now: Timestamp) {
         let within = Duration::from_millis(u64::try_from(opening.deliver_within.as_millis()).unwrap_or(0));
-        let held = opening.held.as_ref();
+        let whom = (opening.channel_id, opening.recipient.address.canonical().to_owned());
+        let open = self.windows.get(&whom).is_some_and(|opened| opened.plus(WINDOW) > now);
+        let held = opening.held.as_ref().filter(|_| !open);
         let status = if held.is_some() { MessageStatus::Held } else { MessageStatus::Queued };
         let message = new_message(opening, status, now.plus(held.map_or(within, |held| held.for_)));
         let row = MessageRow {

@@ -336,15 +336,20 @@ pub(super) fn filled() -> FilledTemplate {
 }
 
 impl Stage {
+    /// A contact writes, which opens its window.
+    async fn writes_now(&self, place: Place, phone: &Address) {
+        let from = phone_of(phone);
+        let thread = self.thread(place, &from).await;
+        let written = PlacedMessage { written_at: None, ..self.placed(place, &from, &thread, "IN1") };
+        self.ports.inbound.keep_message(written).await.expect("keep");
+    }
+
     /// A conversation on a channel with a window, worded so; the contact has written if `open`.
     async fn worded(&self, wording: Wording, open: bool) -> OpenConversation {
         let place = self.whatsapp_channel().await;
         let phone = self.phone();
         if open {
-            let from = phone_of(&phone);
-            let thread = self.thread(place, &from).await;
-            let written = PlacedMessage { written_at: None, ..self.placed(place, &from, &thread, "IN1") };
-            self.ports.inbound.keep_message(written).await.expect("keep");
+            self.writes_now(place, &phone).await;
         }
         let opening = match self.contact(place.tenant, &phone).await {
             None => self.creating(place, vec![phone]),
@@ -428,6 +433,16 @@ pub async fn what_is_held_waits_while_what_asks_the_contact_leaves(stage: &Stage
     assert_eq!(attempt.outgoing.template, Some(filled().message));
 }
 
+/// Between the look at the window and the commit.
+pub async fn what_was_to_be_held_leaves_at_once_if_the_contact_has_written_meanwhile(stage: &Stage) {
+    let (place, phone) = (stage.whatsapp_channel().await, stage.phone());
+    stage.writes_now(place, &phone).await;
+    let opening = stage.held(place, phone, HOUR).await;
+    assert_eq!(stage.statuses(&opening).await, [MessageStatus::Queued], "nobody is asked");
+    let Begun::Attempt(attempt) = stage.begin(opening.message_id, HOUR).await else { panic!("the window is open") };
+    assert_eq!(attempt.outgoing.template, None);
+}
+
 /// Later texts join the one that is out.
 pub async fn a_contact_is_asked_once_however_many_wait(stage: &Stage) {
     let (place, phone) = (stage.whatsapp_channel().await, stage.phone());
@@ -465,7 +480,7 @@ pub async fn what_was_held_leaves_when_the_contact_writes_and_its_time_begins_th
     }
     assert!(stage.loaded(openings[0].conversation_id).await.process.version > version);
     let later = stage.held(place, phone, HOUR).await;
-    assert_eq!(stage.statuses(&later).await.len(), 2, "the one that was out is answered");
+    assert_eq!(stage.statuses(&later).await, [MessageStatus::Queued], "nobody is asked who has just answered");
 }
 
 /// It is never sent, and says why.

@@ -286,6 +286,7 @@ macro_rules! store_contract {
                     a_template_that_was_asked_for_leaves_inside_the_window_too
                     what_is_held_waits_while_what_asks_the_contact_leaves
                     a_contact_is_asked_once_however_many_wait
+                    what_was_to_be_held_leaves_at_once_if_the_contact_has_written_meanwhile
                     what_was_held_leaves_when_the_contact_writes_and_its_time_begins_then
                     a_wish_to_stop_cancels_what_was_held
                     what_is_held_too_long_is_over;

@@ -27,10 +27,11 @@ const DISTANCE: Duration = Duration::from_millis(300);
 const MOST_APART: i64 = 1_000;
 
 /// For how long the time of a message `m` has stood still because its channel `ch` is paused. One that was never attempted
-/// may have been composed meanwhile: it is due since then. One that has a turn was there before, whenever it is due.
+/// may have been composed meanwhile: it is due since then. One that has a turn was there before, whenever it is due, and so was
+/// one that found no turn before its time ends.
 pub(crate) const STOOD_STILL: &str = "CASE WHEN ch.paused_at IS NULL THEN 0 ELSE \
     greatest(0, {now} - greatest(ch.paused_at, CASE WHEN m.attempts = 0 AND coalesce(m.recipient_turn, m.channel_turn) IS NULL \
-    THEN m.next_attempt_at ELSE 0 END)) END";
+    AND m.next_attempt_at < m.deliver_by THEN m.next_attempt_at ELSE 0 END)) END";
 
 /// The message, its channel and its recipient, as the database sees them now.
 const LOOK: &str = "SELECT m.id AS id, m.conversation_id, m.status AS status, m.attempts, m.lease_until, m.next_attempt_at, m.deliver_by + {stood still} AS deliver_by, {in vain} AS in_vain, m.content, \

@@ -5,6 +5,7 @@ use crate::begin_attempt::STOOD_STILL;
 use crate::channel_secrets;
 use crate::channels::{COLUMNS, countries, read_channel};
 use crate::error::store_error;
+use crate::paces;
 use crate::rows::Row;
 use crate::save_change::let_go;
 use crate::sql::{all, change, one};
@@ -89,7 +90,8 @@ impl ChannelRegistry for Database {
         }
         values.extend([channel.as_uuid().into(), tenant.as_uuid().into(), revision.expected.0.into()]);
         let sql = format!("UPDATE channels SET {} WHERE id = ? AND tenant_id = ? AND version = ?", sets.join(", "));
-        let wakes = revision.enabled == Some(true) || sealed.is_some();
+        let limits = revision.limits.is_some();
+        let wakes = revision.enabled == Some(true) || sealed.is_some() || limits;
         let whole = Arc::new((sql, values, sealed));
         self.writer
             .write(move |tx| {
@@ -101,6 +103,9 @@ impl ChannelRegistry for Database {
                     }
                     if let Some(sealed) = sealed {
                         channel_secrets::keep(tx, channel, sealed).await?;
+                    }
+                    if limits {
+                        paces::begin_anew(tx, channel).await?;
                     }
                     if wakes {
                         let_go(tx, channel, None).await?;
@@ -209,6 +214,7 @@ async fn resume(tx: &DatabaseTransaction, tenant: TenantId, channel: ChannelId) 
     let times = vec![Value::from(paused_at); stood_still.matches('?').count() + 1];
     change(tx, &sql, times.into_iter().chain([channel.as_uuid().into()])).await?;
     change(tx, "UPDATE channels SET paused_at = NULL WHERE id = ?", [channel.as_uuid().into()]).await?;
+    paces::begin_anew(tx, channel).await?;
     let_go(tx, channel, None).await?;
     Ok(true)
 }

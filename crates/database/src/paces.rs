@@ -5,13 +5,14 @@
 use crate::messages::count;
 use crate::rows::Row;
 use crate::sql::{all, change};
-use crate::wakeups::signed;
+use crate::wakeups::{WAITING, signed};
 use overture_domain::entities::Transport;
 use overture_domain::ids::{ChannelId, MessageId};
 use overture_domain::pacing::{Lane, Lanes, Pace, Pass, Rate, Rates};
 use overture_domain::ports::{Hold, LimitScope, Outgoing, StoreError};
 use overture_domain::time::Timestamp;
-use sea_orm::{DatabaseTransaction, DbErr, QueryResult};
+use sea_orm::{DatabaseTransaction, DbErr, QueryResult, Value};
+use uuid::Uuid;
 
 /// What stands for the channel itself, where a recipient has an address.
 const WHOLE_CHANNEL: &str = "";
@@ -72,6 +73,21 @@ pub(crate) async fn hold(tx: &DatabaseTransaction, message: MessageId, hold: &Ho
     let (recipient, channel) = (turn("v.recipient_canonical"), turn("''"));
     let sql = format!("UPDATE messages SET recipient_turn = {recipient}, channel_turn = {channel} WHERE id = ?");
     change(tx, &sql, [id.into()]).await.map(|_| ())
+}
+
+/// Another limit is kept from now on: turns that were given by the old one are given anew, and who found none before its time
+/// ends looks again. While a channel is paused this waits until it goes on.
+pub(crate) async fn begin_anew(tx: &DatabaseTransaction, channel: ChannelId) -> Result<(), DbErr> {
+    const GOES: &str = "EXISTS (SELECT 1 FROM channels c WHERE c.id = ? AND c.paused_at IS NULL)";
+    let id = || Value::from(channel.as_uuid());
+    let sql = format!("UPDATE paces SET next_turn = 0, moved = 0, used = 0 WHERE channel_id = ? AND {GOES}");
+    change(tx, &sql, [id(), id()]).await?;
+    let sql = format!(
+        "UPDATE messages SET recipient_turn = NULL, channel_turn = NULL, next_attempt_at = {{now}} WHERE status = 'queued' \
+         AND (recipient_turn IS NOT NULL OR channel_turn IS NOT NULL OR next_attempt_at >= deliver_by) \
+         AND conversation_id IN (SELECT id FROM ({WAITING}) w) AND {GOES}"
+    );
+    change(tx, &sql, [id(), Uuid::nil().into(), id()]).await.map(|_| ())
 }
 
 /// Whose paces a message asks, and what it knows of them.

@@ -1,8 +1,9 @@
 //! The paces of channels and recipients, as the fence asks them and ends of attempts move them.
 
 use super::tables::{Tables, Turns};
+use overture_domain::entities::MessageStatus;
 use overture_domain::ids::{ChannelId, ConversationId, MessageId};
-use overture_domain::pacing::{Lane, Lanes, Pass, Rate, Rates};
+use overture_domain::pacing::{Lane, Lanes, Pace, Pass, Rate, Rates};
 use overture_domain::ports::{Hold, LimitScope, Outgoing};
 use overture_domain::time::Timestamp;
 use std::time::Duration;
@@ -52,6 +53,25 @@ impl Tables {
         if let Some(row) = self.messages.get_mut(&message).filter(|_| hold.goes_first) {
             let first = |key: &PaceKey| self.paces.get(key).map(|pace| pace.free_at - pace.moved);
             row.turns = Turns { recipient: first(&recipient), channel: first(&whole) };
+        }
+    }
+
+    /// Another limit is kept from now on, or from when the channel goes on.
+    pub(super) fn begin_paces_anew(&mut self, channel: ChannelId, now: Timestamp) {
+        if self.channels.get(&channel).is_none_or(|row| row.channel.paused_at.is_some()) {
+            return;
+        }
+        for (_, pace) in self.paces.iter_mut().filter(|((id, _), _)| *id == channel) {
+            *pace = Pace { free_at: pace.free_at, ..Pace::default() };
+        }
+        for row in self.messages.values_mut().filter(|row| row.message.status == MessageStatus::Queued) {
+            let conversation = self.conversations.get(&row.message.conversation_id);
+            let here = conversation.is_some_and(|row| row.conversation.channel_id == channel);
+            let has_turn = row.turns.recipient.or(row.turns.channel).is_some();
+            if here && (has_turn || row.next_attempt_at >= row.message.deliver_by) {
+                row.turns = Turns::default();
+                row.next_attempt_at = now;
+            }
         }
     }
 

@@ -62,7 +62,10 @@ impl ChannelRegistry for MemoryStore {
                 row.probe_at = now;
                 row.templates_asked_at = None;
             }
-            if revision.enabled == Some(true) || revision.settings.is_some() {
+            if revision.limits.is_some() {
+                tables.begin_paces_anew(revision.channel_id, now);
+            }
+            if revision.enabled == Some(true) || revision.settings.is_some() || revision.limits.is_some() {
                 tables.wake_channel(revision.channel_id, None, now);
             }
             true
@@ -151,6 +154,7 @@ impl Tables {
         if let Some(row) = self.channels.get_mut(&id) {
             row.channel.paused_at = None;
         }
+        self.begin_paces_anew(id, now);
         self.wake_channel(id, None, now);
     }
 }

@@ -166,7 +166,9 @@ impl MessageRow {
     /// composed meanwhile.
     pub(super) fn ends_at(&self, channel: &Channel, now: Timestamp) -> Timestamp {
         let Some(paused_at) = channel.paused_at else { return self.message.deliver_by };
-        let waited = !self.attempts.is_empty() || self.turns.recipient.or(self.turns.channel).is_some();
+        let found_no_turn = self.next_attempt_at >= self.message.deliver_by;
+        let has_turn = self.turns.recipient.or(self.turns.channel).is_some();
+        let waited = !self.attempts.is_empty() || has_turn || found_no_turn;
         let since = if waited { paused_at } else { paused_at.max(self.next_attempt_at) };
         self.message.deliver_by.plus(now.since(since))
     }

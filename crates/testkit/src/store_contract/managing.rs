@@ -324,7 +324,7 @@ fn carry() -> OutsideWindow {
 }
 
 /// A change of nothing.
-fn revision(channel: &Channel) -> ChannelRevision {
+pub(super) fn revision(channel: &Channel) -> ChannelRevision {
     ChannelRevision {
         tenant_id: channel.tenant_id,
         channel_id: channel.id,

@@ -234,6 +234,8 @@ macro_rules! store_contract {
                     a_refusal_for_the_channel_keeps_all_of_it_waiting_and_no_other
                     what_was_refused_goes_before_those_who_came_later
                     the_time_of_a_message_that_waits_its_turn_stands_still_in_a_pause
+                    the_time_of_a_message_without_a_turn_stands_still_in_a_pause
+                    who_waits_for_a_turn_gets_another_when_the_limit_is_changed
                     paces_that_keep_nobody_waiting_are_swept;
                 faults:
                     a_faulty_channel_is_in_error_and_says_why

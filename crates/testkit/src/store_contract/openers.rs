@@ -34,7 +34,7 @@ impl Stage {
     }
 
     /// Nobody has its wakeup, and it is not due.
-    async fn rests(&self, opening: &OpenConversation) {
+    pub(super) async fn rests(&self, opening: &OpenConversation) {
         let order = self.claim_of(opening.conversation_id, HOUR).await;
         self.ports.wakeups.rest(&order, HOUR).await.expect("rest");
     }

@@ -2,13 +2,14 @@
 //! a store keeps paces and turns, and asks at the right moment.
 
 use super::inbound::filled;
+use super::managing::revision;
 use super::stage::{BRIEF, HOUR, Place, Stage, channel, ended};
 use futures_util::future::join_all;
 use overture_domain::entities::{
     Address, AttemptOutcome, Channel, ChannelKind, ChannelLimits, ChannelSettings, MessageStatus, OnUnclear, Transport,
 };
 use overture_domain::ids::MessageId;
-use overture_domain::ports::{Begun, Hold, LimitScope, NewIds, OpenConversation, ProcessChange};
+use overture_domain::ports::{Begun, ChannelRevision, Hold, LimitScope, NewIds, OpenConversation, ProcessChange};
 use overture_domain::values::{DeliverWithin, Wording};
 use std::time::Duration;
 
@@ -217,6 +218,45 @@ pub async fn the_time_of_a_message_that_waits_its_turn_stands_still_in_a_pause(s
     stage.until("its time stands still", later).await;
 }
 
+/// It found no turn before its time ends, and it was there before the pause too.
+pub async fn the_time_of_a_message_without_a_turn_stands_still_in_a_pause(stage: &Stage) {
+    let (place, ann) = (stage.whatsapp_channel().await, stage.phone());
+    let first = stage.texts(place, &ann, 1).await;
+    stage.attempt(first[0].message_id, HOUR).await;
+    let hasty = stage.text(place, &ann, Duration::from_secs(5)).await;
+    stage.wait_of(hasty.message_id).await;
+    let ends_at = async || stage.loaded(hasty.conversation_id).await.process.pending[0].deliver_by;
+    let before = ends_at().await;
+    assert!(stage.ports.registry.set_paused(place.tenant, place.channel, true).await.expect("set_paused"));
+    stage.until("its time stands still", async || (ends_at().await > before).then_some(())).await;
+}
+
+/// Those who wait by the old limit do not wait on.
+pub async fn who_waits_for_a_turn_gets_another_when_the_limit_is_changed(stage: &Stage) {
+    let place = stage.limited_channel(ChannelKind::Sms, Transport::Sandbox, Some(1)).await;
+    let mut texts = Vec::new();
+    for _ in 0..12 {
+        texts.extend(stage.texts(place, &stage.phone(), 1).await);
+    }
+    let hasty = stage.text(place, &stage.phone(), Duration::from_secs(9)).await;
+    stage.attempt(texts[0].message_id, HOUR).await;
+    for text in &texts[1..] {
+        stage.wait_of(text.message_id).await;
+    }
+    let last = stage.wait_of(texts[11].message_id).await;
+    assert!(last > SECOND * 8, "{last:?}");
+    stage.wait_of(hasty.message_id).await;
+    let details = stage.ports.registry.details(place.tenant, place.channel).await.expect("read").expect("it is there");
+    stage.rests(&texts[11]).await;
+    let faster = ChannelLimits { max_per_second: Some(1_000), ..ChannelLimits::default() };
+    let faster = ChannelRevision { limits: Some(faster), ..revision(&details.channel) };
+    assert!(stage.ports.registry.revise(&faster).await.expect("revise"));
+    assert!(stage.is_claimable(texts[11].conversation_id).await, "it was woken");
+    for text in [&texts[11], &hasty] {
+        stage.attempt_soon(text.message_id, HOUR).await;
+    }
+}
+
 /// A recipient's address stays no longer than it is needed.
 pub async fn paces_that_keep_nobody_waiting_are_swept(stage: &Stage) {
     let place = stage.limited_channel(ChannelKind::Sms, Transport::Sandbox, Some(1_000)).await;
@@ -264,6 +304,7 @@ impl Stage {
         let opening = OpenConversation {
             wire_message_id: None,
             wording: Wording::Template(filled()),
+            claimed_for: Duration::ZERO,
             deliver_within: DeliverWithin::from_millis(i64::try_from(within.as_millis()).unwrap_or(i64::MAX)),
             ..opening
         };

@@ -17,9 +17,9 @@ use thiserror::Error;
 pub(crate) const TIMEOUT: Duration = Duration::from_secs(30);
 /// The most that a connection may take to stand.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
-/// How long a connection is kept that nobody uses: shorter than any server keeps it. Apache and Node close what has been idle
-/// for 5 s, load balancers after a minute; a request that meets such an end may have been read, and its message would be
-/// unclear. Who sends less than once in this time pays a handshake for it.
+/// How long a connection is kept that nobody uses: shorter than servers commonly keep it (Apache and Node: 5 s, load
+/// balancers a minute). A request that meets such an end may have been read, and its message would be unclear; that it is
+/// closed in the very moment of sending stays possible. Who sends less than once in this time pays a handshake for it.
 const KEPT_IDLE: Duration = Duration::from_secs(4);
 /// The most of an answer that is read: what providers answer has a few kilobytes, a list of templates some hundred.
 const LONGEST_ANSWER: usize = 4 * 1024 * 1024;

@@ -53,11 +53,7 @@ async fn main() -> Result<()> {
         "deliveries" => deliveries::run(number(1, 100_000)?).await?,
         "rest" => rest::run(number(1, 11)?, number(2, 30)?).await?,
         other => bail!(
-<<<<<<< HEAD
-            "{other} is no benchmark; there are: compose, postgres, away, relay, latency, production, pace, deliveries, rest"
-=======
-            "{other} is no benchmark; there are: compose, postgres, away, receipts, relay, latency, production, deliveries, rest"
->>>>>>> receipts-bench
+            "{other} is no benchmark; there are: compose, postgres, away, receipts, relay, latency, production, pace, deliveries, rest"
         ),
     };
     writeln!(std::io::stdout(), "{report}")?;

@@ -1,8 +1,8 @@
 //! Receipts: kept once, with their effect, whatever order they come in.
 
-use super::Stage;
 use super::inbound::phone_of;
 use super::stage::{HOUR, SEEN, ended};
+use super::{Place, Stage};
 use futures_util::future::join_all;
 use overture_domain::entities::{AttemptOutcome, AttentionReason, MessageStatus};
 use overture_domain::ids::MessageId;
@@ -49,6 +49,18 @@ impl Stage {
     /// Judges a receipt on what is there, and keeps it.
     pub(super) async fn take(&self, place: &OpenConversation, receipt: &Receipt) -> KeptReceipts {
         self.take_all(place, from_ref(receipt)).await
+    }
+
+    /// So many texts in conversations of their own, which a provider took as `SM0`, `SM1`, ….
+    async fn many_taken(&self, place: Place, many: usize) -> Vec<OpenConversation> {
+        let mut openings = Vec::new();
+        for n in 0..many {
+            let opening = self.text_opened(place).await;
+            self.attempt(opening.message_id, HOUR).await;
+            self.take_as(&opening, 1, &format!("SM{n}")).await;
+            openings.push(opening);
+        }
+        openings
     }
 
     /// The same with all that come in one call.
@@ -212,15 +224,9 @@ pub async fn many_receipts_of_one_message_in_one_call_leave_the_furthest_and_cou
 pub async fn of_many_conversations_in_one_call_only_the_one_that_moved_is_judged_again(stage: &Stage) {
     const MANY: usize = 70;
     let place = stage.sms_channel().await;
-    let (mut openings, mut call) = (Vec::new(), Vec::new());
-    for n in 0..MANY {
-        let opening = stage.text_opened(place).await;
-        stage.attempt(opening.message_id, HOUR).await;
-        stage.take_as(&opening, 1, &format!("SM{n}")).await;
-        let status = if n % 2 == 0 { ReceiptStatus::Delivered } else { ReceiptStatus::Failed };
-        call.push(receipt(&format!("SM{n}"), status));
-        openings.push(opening);
-    }
+    let openings = stage.many_taken(place, MANY).await;
+    let status = |n: usize| if n.is_multiple_of(2) { ReceiptStatus::Delivered } else { ReceiptStatus::Failed };
+    let call: Vec<_> = (0..MANY).map(|n| receipt(&format!("SM{n}"), status(n))).collect();
     let before = stage.standings(&openings[0], &call).await;
     for (standing, opening) in before.iter().zip(&openings) {
         assert_eq!(standing.as_ref().map(|standing| standing.message_id), Some(opening.message_id));
@@ -272,14 +278,9 @@ pub async fn receipts_of_nobody_are_kept_beside_known_ones_in_one_call(stage: &S
 pub async fn equal_calls_at_once_with_many_conversations_leave_what_one_would(stage: &Stage) {
     const MANY: usize = 12;
     let place = stage.sms_channel().await;
-    let (mut openings, mut call) = (Vec::new(), Vec::new());
-    for n in 0..MANY {
-        let opening = stage.text_opened(place).await;
-        stage.attempt(opening.message_id, HOUR).await;
-        stage.take_as(&opening, 1, &format!("SM{n}")).await;
-        call.extend([ReceiptStatus::Sent, ReceiptStatus::Read].map(|status| receipt(&format!("SM{n}"), status)));
-        openings.push(opening);
-    }
+    let openings = stage.many_taken(place, MANY).await;
+    let told = |n: usize| [ReceiptStatus::Sent, ReceiptStatus::Read].map(|status| receipt(&format!("SM{n}"), status));
+    let call: Vec<_> = (0..MANY).flat_map(told).collect();
     let reversed: Vec<_> = call.iter().rev().cloned().collect();
     let calls = (0..8).map(|n| {
         let call = if n % 2 == 0 { &call } else { &reversed };

@@ -208,7 +208,7 @@ async fn resume(tx: &DatabaseTransaction, tenant: TenantId, channel: ChannelId) 
     let stood_still = STOOD_STILL.replace("m.", "messages.").replace("ch.paused_at", "CAST(? AS BIGINT)");
     let sql = format!(
         "UPDATE messages SET deliver_by = deliver_by + {stood_still} WHERE deliver_by > ? AND id IN \
-         (SELECT m.id FROM messages m CROSS JOIN conversations v ON v.id = m.conversation_id \
+         (SELECT m.id FROM messages m CROSS JOIN {{conversations v: v.id = m.conversation_id}} \
          WHERE m.status IN ('queued', 'held', 'sending') AND v.channel_id = ?)"
     );
     let times = vec![Value::from(paused_at); stood_still.matches('?').count() + 1];

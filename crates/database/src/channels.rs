@@ -159,7 +159,7 @@ pub(crate) fn look(
             }
         }
         let sql = format!(
-            "SELECT r.c1 AS number, {COLUMNS} FROM r CROSS JOIN workspaces w ON w.id = r.c3 AND w.tenant_id = r.c2 \
+            "SELECT r.c1 AS number, {COLUMNS} FROM r CROSS JOIN {{workspaces w: w.id = r.c3 AND w.tenant_id = r.c2}} \
              LEFT JOIN channels c ON c.id = r.c4 AND c.workspace_id = w.id AND c.tenant_id = w.tenant_id"
         );
         let found = by_number(rows.read(&db, &sql).await?, numbers.len())?;

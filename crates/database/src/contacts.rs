@@ -55,13 +55,13 @@ pub(crate) fn look(db: &DatabaseConnection, questions: Vec<(TenantId, WantedCont
             .read(
                 &db,
                 ", wanted (number, id) AS (\
-                 SELECT r.c1, c.id FROM r CROSS JOIN contacts c ON c.id = r.c3 AND c.tenant_id = r.c2 \
-                 UNION SELECT r.c1, a.contact_id FROM r CROSS JOIN contact_addresses a \
-                 ON a.tenant_id = r.c2 AND a.kind = 'email' AND a.canonical = r.c4 \
-                 UNION SELECT r.c1, a.contact_id FROM r CROSS JOIN contact_addresses a \
-                 ON a.tenant_id = r.c2 AND a.kind = 'phone' AND a.canonical = r.c5) \
+                 SELECT r.c1, c.id FROM r CROSS JOIN {contacts c: c.id = r.c3 AND c.tenant_id = r.c2} \
+                 UNION SELECT r.c1, a.contact_id FROM r \
+                 CROSS JOIN {contact_addresses a: a.tenant_id = r.c2 AND a.kind = 'email' AND a.canonical = r.c4} \
+                 UNION SELECT r.c1, a.contact_id FROM r \
+                 CROSS JOIN {contact_addresses a: a.tenant_id = r.c2 AND a.kind = 'phone' AND a.canonical = r.c5}) \
                  SELECT w.number, c.id, c.name, c.version, c.created_at, a.kind, a.canonical, a.display FROM wanted w \
-                 CROSS JOIN contacts c ON c.id = w.id LEFT JOIN contact_addresses a ON a.contact_id = c.id \
+                 CROSS JOIN {contacts c: c.id = w.id} LEFT JOIN contact_addresses a ON a.contact_id = c.id \
                  ORDER BY w.number, c.id, a.is_primary DESC, a.created_at",
             )
             .await?;

@@ -54,7 +54,7 @@ impl ConversationRepo for Database {
         limit: u32,
     ) -> Result<Vec<Message>, StoreError> {
         let sql = format!(
-            "SELECT {} FROM conversations v CROSS JOIN messages m ON m.conversation_id = v.id WHERE v.id = ? AND v.tenant_id = ? \
+            "SELECT {} FROM conversations v JOIN messages m ON m.conversation_id = v.id WHERE v.id = ? AND v.tenant_id = ? \
              AND (m.created_at, m.id) > (?, ?) ORDER BY m.created_at, m.id LIMIT ?",
             messages::COLUMNS
         );
@@ -94,8 +94,8 @@ pub(crate) fn look(db: &DatabaseConnection, questions: Vec<(TenantId, KeyedHash)
         for (number, (tenant, key)) in (0_i64..).zip(&questions) {
             rows.push([number.into(), tenant.as_uuid().into(), key.0.to_vec().into()]);
         }
-        let sql = "SELECT r.c1 AS number, i.conversation_id AS id, i.body, i.notices FROM r CROSS JOIN idempotency_records i \
-                   ON i.tenant_id = r.c2 AND i.key = r.c3 WHERE i.expires_at > {now}";
+        let sql = "SELECT r.c1 AS number, i.conversation_id AS id, i.body, i.notices FROM r \
+                   CROSS JOIN {idempotency_records i: i.tenant_id = r.c2 AND i.key = r.c3} WHERE i.expires_at > {now}";
         let found = by_number(rows.read(&db, sql).await?, questions.len())?;
         Ok(found.iter().map(|rows| rows.first().map(earlier_request).transpose()).collect())
     })

@@ -6,7 +6,7 @@
 //! | `?` | `?` | `$1`, `$2`, … |
 //! | `{now}` | the database's time, in milliseconds | the same |
 //! | `greatest(…)`, `least(…)` | `max(…)`, `min(…)` | as written |
-//! | `CROSS JOIN t ON …` | as written: the order of tables is kept | `JOIN t ON …` |
+//! | `CROSS JOIN {t a: …}` | `CROSS JOIN t a ON …`: the order of tables is kept | a look into `t` for each row before it |
 //! | `{lock t}` | nothing: one writes at a time | locks the rows of `t` until the commit |
 //! | `{skip locked}` | nothing | locks the rows that nobody has locked, and leaves the others out |
 
@@ -32,7 +32,21 @@ pub(crate) fn is_postgres(db: &impl ConnectionTrait) -> bool {
 
 fn for_sqlite(sql: &str) -> String {
     let sql = sql.replace("{now}", SQLITE_NOW).replace("greatest(", "max(").replace("least(", "min(");
+    let sql = for_each_row(&sql, |table, alias, condition| format!("{table} {alias} ON {condition}"));
     without_locks(&sql.replace("{skip locked}", ""))
+}
+
+/// Puts in what `CROSS JOIN {table alias: condition}` means: for each row that was found before it, those rows of the table.
+fn for_each_row(sql: &str, written: fn(&str, &str, &str) -> String) -> String {
+    const JOIN: &str = "CROSS JOIN ";
+    let mut parts = sql.split("CROSS JOIN {");
+    let before = parts.next().unwrap_or_default().to_owned();
+    parts.fold(before, |before, part| {
+        let (join, after) = part.split_once('}').unwrap_or((part, ""));
+        let (name, condition) = join.split_once(": ").unwrap_or((join, "TRUE"));
+        let (table, alias) = name.split_once(' ').unwrap_or((name, name));
+        before + JOIN + &written(table, alias, condition) + after
+    })
 }
 
 fn without_locks(sql: &str) -> String {
@@ -42,7 +56,10 @@ fn without_locks(sql: &str) -> String {
 }
 
 fn for_postgres(sql: &str) -> String {
-    let sql = sql.replace("{now}", POSTGRES_NOW).replace("CROSS JOIN ", "JOIN ");
+    let sql = for_each_row(&sql.replace("{now}", POSTGRES_NOW), |table, alias, condition| {
+        // The offset keeps the planner from taking it apart: which table is read first is ours to say, not its estimates'.
+        format!("LATERAL (SELECT * FROM {table} {alias} WHERE {condition} OFFSET 0) {alias}")
+    });
     let sql = sql.replace("{skip locked}", "FOR UPDATE SKIP LOCKED").replace("{lock ", "FOR NO KEY UPDATE OF ");
     let mut numbered = String::with_capacity(sql.len() + 64);
     let mut parts = sql.split('?');
@@ -75,12 +92,15 @@ pub(crate) async fn claim_names(tx: &DatabaseTransaction, names: Vec<String>) ->
 mod tests {
     use super::*;
 
-    const SQL: &str = "WITH d AS (SELECT id FROM a CROSS JOIN b ON b.id = a.id WHERE greatest(x, y) <= ? {lock a}) \
+    const SQL: &str = "WITH d AS (SELECT id FROM a CROSS JOIN {b c: c.id = a.id AND c.at < {now}} WHERE greatest(x, y) <= ? {lock a}) \
                        UPDATE t SET z = least(z, ?) {skip locked}";
 
     #[test]
     fn sqlite_knows_no_locks_and_other_names() {
-        let expected = "WITH d AS (SELECT id FROM a CROSS JOIN b ON b.id = a.id WHERE max(x, y) <= ? ) UPDATE t SET z = min(z, ?) ";
+        let expected = format!(
+            "WITH d AS (SELECT id FROM a CROSS JOIN b c ON c.id = a.id AND c.at < {SQLITE_NOW} WHERE max(x, y) <= ? ) \
+             UPDATE t SET z = min(z, ?) "
+        );
         assert_eq!(for_sqlite(SQL), expected);
     }
 
@@ -94,8 +114,10 @@ mod tests {
 
     #[test]
     fn postgres_numbers_its_values_and_locks() {
-        let expected = "WITH d AS (SELECT id FROM a JOIN b ON b.id = a.id WHERE greatest(x, y) <= $1 FOR NO KEY UPDATE OF a) \
-                        UPDATE t SET z = least(z, $2) FOR UPDATE SKIP LOCKED";
+        let expected = format!(
+            "WITH d AS (SELECT id FROM a CROSS JOIN LATERAL (SELECT * FROM b c WHERE c.id = a.id AND c.at < {POSTGRES_NOW} OFFSET 0) c \
+             WHERE greatest(x, y) <= $1 FOR NO KEY UPDATE OF a) UPDATE t SET z = least(z, $2) FOR UPDATE SKIP LOCKED"
+        );
         assert_eq!(for_postgres(SQL), expected);
     }
 }

@@ -256,7 +256,7 @@ async fn write_message(
 /// What was held for this contact leaves now, and its time begins; or it never does. Whoever decided about these
 /// conversations on what was before decides again.
 async fn end_holding(tx: &DatabaseTransaction, message: &PlacedMessage) -> Result<(), DbErr> {
-    const HERE: &str = "SELECT m.id FROM conversations v CROSS JOIN messages m ON m.conversation_id = v.id \
+    const HERE: &str = "SELECT m.id FROM conversations v CROSS JOIN {messages m: m.conversation_id = v.id} \
         WHERE v.channel_id = ? AND v.recipient_canonical = ? AND v.recipient_kind = 'phone' AND m.status = 'held'";
     let here = || [message.channel_id.as_uuid().into(), message.from.as_str().into()];
     let sql = format!(

@@ -31,8 +31,8 @@ impl Database {
         let sql = "SELECT (SELECT count(*) FROM wakeups), (SELECT {now} - min(due_at) FROM wakeups WHERE due_at <= {now}), \
                    (SELECT count(*) FROM channels WHERE state = 'error'), \
                    (SELECT count(*) FROM conversations WHERE attention_reason IS NOT NULL), \
-                   (SELECT {now} - min(m.next_attempt_at) FROM messages m CROSS JOIN conversations v ON v.id = m.conversation_id \
-                   CROSS JOIN channels ch ON ch.id = v.channel_id \
+                   (SELECT {now} - min(m.next_attempt_at) FROM messages m CROSS JOIN {conversations v: v.id = m.conversation_id} \
+                   CROSS JOIN {channels ch: ch.id = v.channel_id} \
                    WHERE m.status = 'queued' AND m.next_attempt_at <= {now} AND ch.state = 'active' AND ch.enabled), \
                    (SELECT count(*) FROM unplaced_messages)";
         let Some(row) = one(&self.readers, sql, []).await? else {

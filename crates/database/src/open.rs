@@ -15,8 +15,8 @@ use overture_domain::ids::{TenantId, Version};
 use overture_domain::ports::{ContactChoice, IdempotencyRecord, OpenConversation, OpenError, Opened, StoreError};
 use overture_domain::time::Timestamp;
 use overture_domain::values::Wording;
-use sea_orm::{ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbErr, QueryResult};
-use std::collections::{HashMap, HashSet};
+use sea_orm::{ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbErr, QueryResult, Value};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use tokio::sync::oneshot;
 use uuid::Uuid;
 
@@ -148,7 +148,7 @@ struct Taken {
 
 impl Taken {
     async fn load(tx: &DatabaseTransaction, members: &[OpenMember]) -> Result<Self, DbErr> {
-        let (mut keys, mut addresses, mut contacts) = (Rows::new(2), Rows::new(3), Rows::new(2));
+        let (mut keys, mut addresses, mut contacts) = (Rows::new(2), Rows::new(3), BTreeSet::new());
         let mut windows = Rows::new(2);
         let (mut openers, mut uses) = (Rows::new(2), Rows::new(USED_COLUMNS));
         let mut names = Vec::new();
@@ -163,7 +163,7 @@ impl Taken {
                 names.push(address_name(opening.tenant_id, address.kind(), address.canonical()));
             }
             if let ContactChoice::Use { id, .. } = &opening.contact {
-                contacts.push([id.as_uuid().into(), tenant.into()]);
+                contacts.insert([id.as_uuid(), tenant]);
             }
             if opening.held.is_some() {
                 let (channel, number) = asked(opening);
@@ -178,36 +178,38 @@ impl Taken {
         }
         claim_names(tx, names).await?;
         let mut script = Script::default();
+        // Locked in the order of their ids, so that two who open never wait for each other.
+        let mut used = Rows::new(2);
+        contacts.into_iter().for_each(|ids| used.push(ids.map(Value::from)));
         let mut unknown = Rows::new(1);
         for member in members.iter().filter(|member| matches!(member.verdict, Verdict::Unknown)) {
             unknown.push([member.opening.conversation_id.as_uuid().into()]);
         }
-        script.push_rows(unknown, "SELECT 'written', v.id FROM r CROSS JOIN conversations v ON v.id = r.c1");
+        script.push_rows(unknown, "SELECT 'written', v.id FROM r CROSS JOIN {conversations v: v.id = r.c1}");
         script.push_rows(
             keys,
-            "SELECT 'key', i.tenant_id, i.key FROM r CROSS JOIN idempotency_records i ON i.tenant_id = r.c1 AND i.key = r.c2 \
+            "SELECT 'key', i.tenant_id, i.key FROM r CROSS JOIN {idempotency_records i: i.tenant_id = r.c1 AND i.key = r.c2} \
              WHERE i.expires_at > {now}",
         );
         script.push_rows(
             addresses,
-            "SELECT 'address', a.tenant_id, a.kind, a.canonical FROM r CROSS JOIN contact_addresses a \
-             ON a.tenant_id = r.c1 AND a.kind = r.c2 AND a.canonical = r.c3",
+            "SELECT 'address', a.tenant_id, a.kind, a.canonical FROM r \
+             CROSS JOIN {contact_addresses a: a.tenant_id = r.c1 AND a.kind = r.c2 AND a.canonical = r.c3}",
         );
         script.push_rows(
-            contacts,
-            "SELECT 'contact', c.id, c.version FROM r CROSS JOIN contacts c ON c.id = r.c1 AND c.tenant_id = r.c2 \
-             ORDER BY c.id {lock c}",
+            used,
+            "SELECT 'contact', c.id, c.version FROM r CROSS JOIN {contacts c: c.id = r.c1 AND c.tenant_id = r.c2} {lock c}",
         );
         script.push_rows(
             openers,
-            "SELECT 'opener', o.channel_id, o.canonical FROM r CROSS JOIN openers o ON o.channel_id = r.c1 AND o.canonical = r.c2 \
+            "SELECT 'opener', o.channel_id, o.canonical FROM r CROSS JOIN {openers o: o.channel_id = r.c1 AND o.canonical = r.c2} \
              WHERE o.until > {now}",
         );
         script.push_rows(uses, USED);
         script.push_rows(
             windows,
             &format!(
-                "SELECT 'window', w.channel_id, w.canonical FROM r CROSS JOIN windows w ON w.channel_id = r.c1 AND w.canonical = r.c2 \
+                "SELECT 'window', w.channel_id, w.canonical FROM r CROSS JOIN {{windows w: w.channel_id = r.c1 AND w.canonical = r.c2}} \
                  WHERE w.opened_at > {{now}} - {}",
                 WINDOW.as_millis()
             ),
@@ -313,7 +315,7 @@ pub(crate) fn write_contacts<'c>(
     script: &mut Script,
     choices: impl IntoIterator<Item = (TenantId, &'c ContactChoice, Timestamp)>,
 ) {
-    let (mut contacts, mut addresses) = (Rows::new(4), Rows::new(7));
+    let (mut contacts, mut addresses) = (Rows::new(4), Rows::new(8));
     for (tenant, choice, at) in choices {
         match choice {
             ContactChoice::Create { id, name, .. } => {
@@ -333,8 +335,9 @@ pub(crate) fn write_contacts<'c>(
     script.push_rows(contacts, sql);
     // The first address of its kind is the contact's primary one.
     let sql = "INSERT INTO contact_addresses (tenant_id, kind, canonical, display, contact_id, is_primary, created_at) \
-               SELECT c1, c2, c3, c4, c5, c6 AND NOT EXISTS \
-               (SELECT 1 FROM contact_addresses o WHERE o.contact_id = r.c5 AND o.kind = r.c2), c7 FROM r WHERE c1 IS NOT NULL";
+               SELECT c1, c2, c3, c4, c5, c6 AND (c8 OR \
+               (SELECT 1 FROM contact_addresses o WHERE o.contact_id = r.c5 AND o.kind = r.c2 LIMIT 1) IS NULL), c7 \
+               FROM r WHERE c1 IS NOT NULL";
     script.push_rows(addresses, sql);
 }
 
@@ -349,6 +352,7 @@ fn push_addresses(rows: &mut Rows, tenant: TenantId, choice: &ContactChoice, at:
             choice.id().as_uuid().into(),
             kinds.insert(address.kind()).into(),
             millis(at),
+            matches!(choice, ContactChoice::Create { .. }).into(),
         ]);
     }
 }

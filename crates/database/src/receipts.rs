@@ -26,9 +26,8 @@ use std::sync::Arc;
 use uuid::Uuid;
 
 /// Where the messages of receipts `r` (channel, the provider's id, ours) are: by the provider's id, or by ours.
-const FOUND: &str = "r CROSS JOIN messages m \
-    ON m.id = coalesce((SELECT n.message_id FROM attempts n WHERE n.provider_message_id = r.c2 LIMIT 1), r.c3) \
-    CROSS JOIN conversations v ON v.id = m.conversation_id CROSS JOIN attempts a ON a.message_id = m.id \
+const FOUND: &str = "r CROSS JOIN {messages m: m.id = coalesce((SELECT n.message_id FROM attempts n WHERE n.provider_message_id = r.c2 LIMIT 1), r.c3)} \
+    CROSS JOIN {conversations v: v.id = m.conversation_id} CROSS JOIN {attempts a: a.message_id = m.id} \
     WHERE m.direction = 'outbound' AND v.channel_id = r.c1";
 
 /// What receipts are judged on; `r.c4` is the number of each.
@@ -170,6 +169,7 @@ impl There {
             let status = receipt.status.as_str().into();
             kept.push([channel.as_uuid().into(), receipt.provider_message_id.clone().into(), status]);
         }
+        // In the order of their ids, as they are locked.
         for conversation in judged.conversations.iter().filter(|conversation| conversation.needs_version()) {
             versions.push([conversation.id.as_uuid().into()]);
         }
@@ -179,12 +179,12 @@ impl There {
         let mut script = Script::default();
         script.push_rows(
             versions,
-            "SELECT 'version', v.id, v.version FROM r CROSS JOIN conversations v ON v.id = r.c1 ORDER BY v.id {lock v}",
+            "SELECT 'version', v.id, v.version FROM r CROSS JOIN {conversations v: v.id = r.c1} {lock v}",
         );
         script.push_rows(
             kept,
-            "SELECT 'kept', k.provider_message_id, k.status, k.applied FROM r CROSS JOIN receipts k \
-             ON k.channel_id = r.c1 AND k.provider_message_id = r.c2 AND k.status = r.c3",
+            "SELECT 'kept', k.provider_message_id, k.status, k.applied FROM r \
+             CROSS JOIN {receipts k: k.channel_id = r.c1 AND k.provider_message_id = r.c2 AND k.status = r.c3}",
         );
         script.push_rows(unknown, &format!("SELECT 'known', r.c2 FROM {FOUND}"));
         let mut there = Self::default();
@@ -340,9 +340,9 @@ pub(crate) async fn any_wait(
         return Ok(true);
     }
     let Some(id) = provider_message_id else { return Ok(false) };
-    let sql = "SELECT 1 FROM receipts r CROSS JOIN messages m ON m.id = ? CROSS JOIN conversations v ON v.id = m.conversation_id \
-               WHERE r.channel_id = v.channel_id AND r.provider_message_id = ? AND NOT r.applied LIMIT 1";
-    Ok(one(tx, sql, [message.as_uuid().into(), id.into()]).await?.is_some())
+    let sql = "SELECT 1 FROM messages m CROSS JOIN {conversations v: v.id = m.conversation_id} \
+               CROSS JOIN {receipts r: r.channel_id = v.channel_id AND r.provider_message_id = ? AND NOT r.applied} WHERE m.id = ? LIMIT 1";
+    Ok(one(tx, sql, [id.into(), message.as_uuid().into()]).await?.is_some())
 }
 
 /// What waits of a conversation, oldest first.
@@ -352,11 +352,11 @@ pub(crate) async fn waiting(
     channel: ChannelId,
 ) -> Result<Vec<Receipt>, StoreError> {
     let sql = "SELECT r.provider_message_id, r.status AS status, r.message_id, r.at, r.failure_code, r.failure_provider_code, r.failure_text, \
-               r.failure_retryable, r.received_at FROM messages m CROSS JOIN receipts r ON r.message_id = m.id AND NOT r.applied \
+               r.failure_retryable, r.received_at FROM messages m CROSS JOIN {receipts r: r.message_id = m.id AND NOT r.applied} \
                WHERE m.conversation_id = ? UNION \
                SELECT r.provider_message_id, r.status, r.message_id, r.at, r.failure_code, r.failure_provider_code, r.failure_text, \
-               r.failure_retryable, r.received_at FROM messages m CROSS JOIN attempts a ON a.message_id = m.id \
-               CROSS JOIN receipts r ON r.channel_id = ? AND r.provider_message_id = a.provider_message_id AND NOT r.applied \
+               r.failure_retryable, r.received_at FROM messages m CROSS JOIN {attempts a: a.message_id = m.id} \
+               CROSS JOIN {receipts r: r.channel_id = ? AND r.provider_message_id = a.provider_message_id AND NOT r.applied} \
                WHERE m.conversation_id = ? ORDER BY received_at";
     let values = [conversation.as_uuid().into(), channel.as_uuid().into(), conversation.as_uuid().into()];
     let rows = all(db, sql, values).await.map_err(|error| store_error(&error))?;

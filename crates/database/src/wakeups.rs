@@ -80,15 +80,15 @@ impl WakeupQueue for Database {
 /// What an engine forgot: its workflows were ended by hand, or its cluster came back from an old copy. A message whose time
 /// has passed ends on any channel. On a channel in error others wait for one that probes, so that is missed too.
 const FORGOTTEN: &str = "INSERT INTO wakeups (conversation_id, workspace_id, generation, due_at, claimed_until, tries) \
-    SELECT DISTINCT v.id, v.workspace_id, {now}, {now}, 0, 0 FROM messages m CROSS JOIN conversations v ON v.id = m.conversation_id \
-    CROSS JOIN channels ch ON ch.id = v.channel_id \
+    SELECT DISTINCT v.id, v.workspace_id, {now}, {now}, 0, 0 FROM messages m CROSS JOIN {conversations v: v.id = m.conversation_id} \
+    CROSS JOIN {channels ch: ch.id = v.channel_id} \
     WHERE m.status IN ('queued', 'held', 'sending') AND coalesce(m.lease_until, 0) <= {now} - ? \
     AND (m.deliver_by + {stood still} <= {now} - ? OR (m.status <> 'held' AND m.next_attempt_at <= {now} - ? AND ch.enabled \
     AND ch.paused_at IS NULL AND (ch.state = 'active' OR (ch.state = 'error' AND coalesce(ch.probe_at, 0) <= {now} - ?)))) \
     AND NOT EXISTS (SELECT 1 FROM wakeups w WHERE w.conversation_id = v.id) LIMIT ? ON CONFLICT (conversation_id) DO NOTHING";
 
 /// The conversations of a channel that have something to send, but one (the nil UUID is none of them).
-pub(crate) const WAITING: &str = "SELECT DISTINCT v.id, v.workspace_id FROM messages m CROSS JOIN conversations v ON v.id = m.conversation_id \
+pub(crate) const WAITING: &str = "SELECT DISTINCT v.id, v.workspace_id FROM messages m CROSS JOIN {conversations v: v.id = m.conversation_id} \
                                   WHERE m.status IN ('queued', 'held', 'sending') AND v.channel_id = ? AND v.id <> ?";
 
 /// Makes due what waits for a channel, but the conversation that woke the others: a wake that comes while one is claimed
@@ -111,7 +111,7 @@ pub(crate) async fn wake_waiting(
 /// Whatever waits for a contact to write is due, in whichever conversation of the channel it stands.
 pub(crate) async fn wake_contact(tx: &DatabaseTransaction, channel: Uuid, canonical: &str) -> Result<(), DbErr> {
     let sql = "INSERT INTO wakeups (conversation_id, workspace_id, generation, due_at, claimed_until, tries) \
-               SELECT DISTINCT v.id, v.workspace_id, {now}, {now}, 0, 0 FROM conversations v CROSS JOIN messages m ON m.conversation_id = v.id \
+               SELECT DISTINCT v.id, v.workspace_id, {now}, {now}, 0, 0 FROM conversations v CROSS JOIN {messages m: m.conversation_id = v.id} \
                WHERE v.channel_id = ? AND v.recipient_canonical = ? AND v.recipient_kind = 'phone' AND m.status IN ('queued', 'held') \
                ORDER BY v.id ON CONFLICT (conversation_id) DO UPDATE SET generation = greatest(wakeups.generation + 1, excluded.generation), \
                due_at = least(wakeups.due_at, excluded.due_at)";

@@ -1,7 +1,7 @@
 //! What a database error means for whoever asked.
 
 use overture_domain::ports::StoreError;
-use sea_orm::{DbErr, RuntimeErr, sqlx};
+use sea_orm::{DbErr, RuntimeErr, SqlErr, sqlx};
 use sqlx::error::DatabaseError;
 use sqlx::postgres::PgDatabaseError;
 
@@ -33,6 +33,10 @@ pub(crate) fn may_be_stored(error: &DbErr) -> bool {
     const IOERR: i32 = 10;
     /// SQLITE_IOERR_WRITE: what could not be written is no whole commit.
     const IOERR_WRITE: i32 = 778;
+    // Nothing was sent.
+    if matches!(error, DbErr::ConnectionAcquire(_)) {
+        return false;
+    }
     let Some(sqlx::Error::Database(error)) = driver_error(error) else { return true };
     match (postgres_code(error.as_ref()), sqlite_code(error.as_ref())) {
         (Some(code), _) => !["23", "40"].iter().any(|class| code.starts_with(class)),
@@ -50,6 +54,11 @@ pub(crate) fn is_worth_repeating(error: &DbErr) -> bool {
         Some(sqlx::Error::Io(_) | sqlx::Error::Protocol(_)) => true,
         _ => false,
     }
+}
+
+/// Whether another row has what a unique key keeps apart.
+pub(crate) fn is_taken(error: &DbErr) -> bool {
+    matches!(error.sql_err(), Some(SqlErr::UniqueConstraintViolation(_)))
 }
 
 fn driver_error(error: &DbErr) -> Option<&sqlx::Error> {

@@ -3,15 +3,14 @@
 //! because each of their statements is a round trip. A member that fails gets its own answer and never spoils the others.
 
 use crate::dialect::is_postgres;
-use crate::error::{is_worth_repeating, may_be_stored, store_error};
+use crate::error::{is_taken, is_worth_repeating, may_be_stored, store_error};
 use crate::open::{self, OpenMember};
 use crate::sql::change;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use overture_domain::ports::StoreError;
 use sea_orm::{
-    DatabaseConnection, DatabaseTransaction, DbErr, SqlErr, SqliteTransactionMode, TransactionOptions,
-    TransactionTrait, Value,
+    DatabaseConnection, DatabaseTransaction, DbErr, SqliteTransactionMode, TransactionOptions, TransactionTrait, Value,
 };
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
@@ -238,9 +237,11 @@ async fn commit_surely(
     changes: &mut [Box<dyn Change>],
 ) -> Result<(), Failed> {
     let mut unknown = false;
-    for wait in RETRIES {
+    for (tries, wait) in RETRIES.into_iter().enumerate() {
         match commit(connection, opens, changes).await {
-            Err(Failed::BeforeCommit(error)) if is_worth_repeating(&error) => {
+            Err(Failed::BeforeCommit(error))
+                if is_worth_repeating(&error) || (tries < 2 && is_overtaken(connection, &error)) =>
+            {
                 tracing::debug!(%error, "a transaction is tried again");
             }
             Err(Failed::AtCommit(error)) if is_worth_repeating(&error) && changes.is_empty() => {
@@ -253,6 +254,12 @@ async fn commit_surely(
         tokio::time::sleep(wait).await;
     }
     commit(connection, opens, changes).await.map_err(|failed| failed.after(unknown))
+}
+
+/// Whether another wrote the same after this one had looked: whoever writes without looking waits for no name. On SQLite
+/// nobody writes meanwhile.
+fn is_overtaken(connection: &DatabaseConnection, error: &DbErr) -> bool {
+    is_postgres(connection) && is_taken(error)
 }
 
 /// How long to wait before each repetition: a collision is over at once, a restart takes seconds.
@@ -270,6 +277,16 @@ async fn commit(
     opens: &mut [OpenMember],
     changes: &mut [Box<dyn Change>],
 ) -> Result<(), Failed> {
+    if changes.is_empty()
+        && let Some(written) = open::write_unlooked(connection, opens).await
+    {
+        match written {
+            // Something is there after all: it is looked at.
+            Err(error) if is_taken(&error) => {}
+            Err(error) if may_be_stored(&error) => return Err(Failed::AtCommit(error)),
+            written => return written.map_err(Failed::BeforeCommit),
+        }
+    }
     let options =
         TransactionOptions { sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate), ..Default::default() };
     let tx = connection.begin_with_options(options).await.map_err(Failed::BeforeCommit)?;
@@ -313,7 +330,7 @@ async fn settle_failure(
         Failed::BeforeCommit(error) => {
             tracing::warn!(%error, "a change was not written");
             // A row that is there already may be there because an earlier try with the same ids wrote it.
-            if matches!(error.sql_err(), Some(SqlErr::UniqueConstraintViolation(_))) {
+            if is_taken(error) {
                 look_up_all(readers, opens, || store_error(error)).await;
             } else {
                 answer_all(opens, Vec::new(), || Err(store_error(error)));

@@ -1,6 +1,8 @@
-//! A TCP proxy before PostgreSQL that cuts connections exactly before, or exactly after, a COMMIT.
+//! A TCP proxy before PostgreSQL that cuts connections exactly before, or exactly after, a commit: that of a transaction, or
+//! that of a writing statement which is its own.
 
 use anyhow::{Result, ensure};
+use std::collections::HashMap;
 use std::net::Ipv4Addr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
@@ -13,17 +15,19 @@ use tokio::task::{AbortHandle, JoinSet};
 const SSL_REQUEST: [u8; 8] = [0, 0, 0, 8, 0x04, 0xd2, 0x16, 0x2f];
 /// `COMMIT` as a simple query.
 const COMMIT: &[u8] = b"COMMIT\0";
+/// What a statement that writes says.
+const WRITING: [&str; 3] = ["INSERT INTO ", "UPDATE ", "DELETE FROM "];
 
 /// Where a connection is cut.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Cut {
-    /// The server never sees the COMMIT.
+    /// The server never sees what would commit.
     BeforeCommit,
     /// The server has committed, and its answer never arrives.
     AfterCommit,
 }
 
-/// What the proxy does to a COMMIT.
+/// What the proxy does to commits.
 #[derive(Default)]
 struct Plan {
     before: AtomicU32,
@@ -33,7 +37,7 @@ struct Plan {
 }
 
 impl Plan {
-    /// What becomes of the next COMMIT.
+    /// What becomes of the next commit.
     fn next(&self) -> Option<Cut> {
         let n = self.seen.fetch_add(1, Ordering::SeqCst) + 1;
         let due = |every: &AtomicU32| {
@@ -81,7 +85,7 @@ impl Proxy {
         Ok(Self { port, plan, accepting: accepting.abort_handle() })
     }
 
-    /// From now on each n-th COMMIT is cut; 0 cuts none.
+    /// From now on each n-th commit is cut; 0 cuts none.
     pub fn cut_every(&self, cut: Cut, nth: u32) {
         let every = if cut == Cut::BeforeCommit { &self.plan.before } else { &self.plan.after };
         every.store(nth, Ordering::SeqCst);
@@ -107,10 +111,10 @@ async fn carry(client: TcpStream, server: u16, plan: &Plan) -> Result<()> {
     let (mut from_client, mut to_client) = client.into_split();
     let (mut from_server, mut to_server) = server.into_split();
     greet(&mut from_client, &mut to_client, &mut from_server, &mut to_server).await?;
-    let swallow = AtomicBool::new(false);
+    let talk = Talk::default();
     tokio::select! {
-        ended = requests(&mut from_client, &mut to_server, plan, &swallow) => ended,
-        ended = answers(&mut from_server, &mut to_client, &swallow) => ended,
+        ended = requests(&mut from_client, &mut to_server, plan, &talk) => ended,
+        ended = answers(&mut from_server, &mut to_client, &talk) => ended,
     }
 }
 
@@ -133,18 +137,58 @@ async fn greet(
     }
 }
 
+/// What the two directions of a connection know of each other.
+#[derive(Default)]
+struct Talk {
+    /// Whether the server is in a transaction that was begun.
+    in_transaction: AtomicBool,
+    /// Whether the next answer is never heard.
+    swallow: AtomicBool,
+}
+
+/// What a client has prepared, by name, with whether it writes; and whether what it runs next does.
+#[derive(Default)]
+struct Statements {
+    writing: HashMap<Vec<u8>, bool>,
+    bound: bool,
+}
+
+impl Statements {
+    /// Whether a message makes the server commit (PostgreSQL's protocol, section 54.7: `Query`, `Parse`, `Bind`, `Execute`).
+    fn commits(&mut self, message: &[u8], in_transaction: bool) -> bool {
+        let mut texts = message[5..].split(|byte| *byte == 0);
+        match message[0] {
+            b'Q' => &message[5..] == COMMIT,
+            b'P' => {
+                let (name, text) = (texts.next().unwrap_or_default(), texts.next().unwrap_or_default());
+                let text = String::from_utf8_lossy(text);
+                self.writing.insert(name.to_vec(), WRITING.iter().any(|word| text.contains(word)));
+                false
+            }
+            b'B' => {
+                let statement = texts.nth(1).unwrap_or_default();
+                self.bound = self.writing.get(statement).copied().unwrap_or_default();
+                false
+            }
+            b'E' => self.bound && !in_transaction,
+            _ => false,
+        }
+    }
+}
+
 async fn requests(
     from_client: &mut OwnedReadHalf,
     to_server: &mut OwnedWriteHalf,
     plan: &Plan,
-    swallow: &AtomicBool,
+    talk: &Talk,
 ) -> Result<()> {
+    let mut statements = Statements::default();
     loop {
         let message = message(from_client).await?;
-        if message[0] == b'Q' && &message[5..] == COMMIT {
+        if statements.commits(&message, talk.in_transaction.load(Ordering::SeqCst)) {
             match plan.next() {
                 Some(Cut::BeforeCommit) => return Ok(()),
-                Some(Cut::AfterCommit) => swallow.store(true, Ordering::SeqCst),
+                Some(Cut::AfterCommit) => talk.swallow.store(true, Ordering::SeqCst),
                 None => {}
             }
         }
@@ -152,13 +196,20 @@ async fn requests(
     }
 }
 
-async fn answers(from_server: &mut OwnedReadHalf, to_client: &mut OwnedWriteHalf, swallow: &AtomicBool) -> Result<()> {
+async fn answers(from_server: &mut OwnedReadHalf, to_client: &mut OwnedWriteHalf, talk: &Talk) -> Result<()> {
     loop {
         let message = message(from_server).await?;
-        if swallow.load(Ordering::SeqCst) && message[0] == b'C' && &message[5..] == COMMIT {
-            return Ok(());
+        let swallow = talk.swallow.load(Ordering::SeqCst);
+        // `ReadyForQuery`: whatever was asked for is done, and committed if that was its end.
+        if message[0] == b'Z' {
+            if swallow {
+                return Ok(());
+            }
+            talk.in_transaction.store(message[5] != b'I', Ordering::SeqCst);
         }
-        to_client.write_all(&message).await?;
+        if !swallow {
+            to_client.write_all(&message).await?;
+        }
     }
 }
 

@@ -17,6 +17,9 @@ const POSTGRES_PASSING: [&str; 6] = ["08", "40", "53", "57", "55P03", "25006"];
 /// After these a transaction may simply be tried again at once: it met another, or its connection is gone.
 const POSTGRES_REPEAT: [&str; 5] = ["08", "40001", "40P01", "57P", "25P03"];
 
+/// PostgreSQL's `division_by_zero`: a script of ours that did not write every row it must.
+const NOT_EVERY_ROW: &str = "22012";
+
 /// What a failed statement means. Until a commit was asked for, nothing of its transaction is stored.
 pub(crate) fn store_error(error: &DbErr) -> StoreError {
     let passing = match error {
@@ -56,9 +59,11 @@ pub(crate) fn is_worth_repeating(error: &DbErr) -> bool {
     }
 }
 
-/// Whether another row has what a unique key keeps apart.
+/// Whether another row has what a unique key keeps apart: nothing was written.
 pub(crate) fn is_taken(error: &DbErr) -> bool {
+    let Some(sqlx::Error::Database(told)) = driver_error(error) else { return false };
     matches!(error.sql_err(), Some(SqlErr::UniqueConstraintViolation(_)))
+        || postgres_code(told.as_ref()) == Some(NOT_EVERY_ROW)
 }
 
 fn driver_error(error: &DbErr) -> Option<&sqlx::Error> {

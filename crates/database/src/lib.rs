@@ -34,6 +34,8 @@ mod seal;
 mod sql;
 mod templates;
 mod tenants;
+#[cfg(test)]
+mod test_place;
 mod wakeups;
 mod writer;
 

@@ -2,28 +2,21 @@
 //! executed instructions, on the connections that do the work, planner settings at their defaults.
 
 use crate::sql::all;
+use crate::test_place::{NOW, Place};
 use crate::wakeups::WAITING;
 use crate::{Database, DatabaseOptions};
-use overture_domain::entities::{
-    Address, Author, Channel, ChannelKind, ChannelLimits, ChannelSettings, ChannelState, KeyDigest, OnUnclear,
-    Recipient, Transport,
-};
-use overture_domain::ids::{ApiKeyId, ChannelId, ContactId, ConversationId, MessageId, TenantId, Version, WorkspaceId};
+use overture_domain::entities::{Address, KeyDigest};
+use overture_domain::ids::MessageId;
 use overture_domain::ports::{
-    ApiKeyRepo, Begun, ChannelRepo, ContactChoice, ContactRepo, ConversationRepo, DeliveryRepo, IdempotencyRecord,
-    KeyedHash, OpenConversation, Receipt, ReceiptRepo, ReceiptStatus, StartOrder, Tenant, TenantRepo, WakeupQueue,
-    WantedContact, Workspace,
+    ApiKeyRepo, Begun, ChannelRepo, ContactRepo, ConversationRepo, DeliveryRepo, Receipt, ReceiptRepo, ReceiptStatus,
+    StartOrder, WakeupQueue, WantedContact,
 };
 use overture_domain::receipts::judge_all;
-use overture_domain::time::Timestamp;
-use overture_domain::values::{Content, DeliverWithin, EmailAddress, Wording};
 use sea_orm::{ConnectionTrait, DatabaseConnection};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 use uuid::Uuid;
-
-const NOW: Timestamp = Timestamp::from_millis(1_700_000_000_000);
 
 #[tokio::test]
 async fn composing_and_delivering_reads_as_much_at_a_thousand_conversations_as_at_a_hundred_thousand() {
@@ -59,47 +52,7 @@ async fn count(connection: &DatabaseConnection, steps: Option<&Arc<AtomicU64>>) 
     }
 }
 
-struct Place {
-    tenant: TenantId,
-    workspace: WorkspaceId,
-    channel: ChannelId,
-}
-
 impl Place {
-    async fn make(database: &Database) -> Self {
-        let place = Self {
-            tenant: TenantId::from_uuid(Uuid::from_u128(1)),
-            workspace: WorkspaceId::from_uuid(Uuid::from_u128(2)),
-            channel: ChannelId::from_uuid(Uuid::from_u128(3)),
-        };
-        let Self { tenant, workspace, channel } = place;
-        database.add_tenant(&Tenant { id: tenant, name: "t".into(), created_at: NOW }).await.unwrap();
-        database
-            .add_workspace(&Workspace { id: workspace, tenant_id: tenant, name: "w".into(), created_at: NOW })
-            .await
-            .unwrap();
-        let row = Channel {
-            id: channel,
-            tenant_id: tenant,
-            workspace_id: workspace,
-            name: "c".into(),
-            kind: ChannelKind::Email,
-            transport: Transport::Sandbox,
-            state: ChannelState::Active,
-            enabled: true,
-            paused_at: None,
-            limits: ChannelLimits::default(),
-            on_unclear: OnUnclear::Resend,
-            fault: None,
-            message_id_domain: Some("example.com".into()),
-            outside_window: None,
-            version: Version::FIRST,
-            created_at: NOW,
-        };
-        ChannelRepo::add(database, &row, &ChannelSettings::default()).await.unwrap();
-        place
-    }
-
     /// Stores conversations that rest, with a contact, an idempotency record and a wakeup each.
     async fn fill(&self, database: &Database, count: u32) {
         let numbers = format!("WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {count})");
@@ -153,50 +106,21 @@ impl Place {
         count(&database.writing, Some(&steps)).await;
         let mut taken = Vec::new();
         let mut note = |what| taken.push((what, steps.swap(0, Ordering::Relaxed)));
-        let [conversation_id, message_id] = [
-            ConversationId::from_uuid(Uuid::from_u128(number * 100)),
-            ConversationId::from_uuid(Uuid::from_u128(number * 100 + 1)),
-        ];
-        let message_id = MessageId::from_uuid(message_id.as_uuid());
-        let email = EmailAddress::parse(&format!("new-{number}@example.com")).unwrap();
-        let key = KeyedHash([u8::try_from(number).unwrap(); 32]);
+        let opening = self.opening(number);
+        let (conversation_id, message_id) = (opening.conversation_id, opening.message_id);
+        let key = opening.idempotency.as_ref().unwrap().key;
         ApiKeyRepo::find(database, &KeyDigest([9; 32])).await.unwrap();
         note("finding a key");
         database.earlier(self.tenant, &key).await.unwrap();
         note("looking for an earlier request");
         database.place(self.tenant, Some(self.workspace), Some(self.channel)).await.unwrap();
         note("finding workspace and channel");
+        let Address::Email(email) = opening.recipient.address.clone() else { panic!("it goes to an email address") };
         database
-            .matching(self.tenant, &WantedContact { email: Some(email.clone()), ..WantedContact::default() })
+            .matching(self.tenant, &WantedContact { email: Some(email), ..WantedContact::default() })
             .await
             .unwrap();
         note("finding the contact");
-        let opening = OpenConversation {
-            tenant_id: self.tenant,
-            workspace_id: self.workspace,
-            channel_id: self.channel,
-            conversation_id,
-            message_id,
-            contact: ContactChoice::Create {
-                id: ContactId::from_uuid(Uuid::from_u128(number * 100 + 2)),
-                name: None,
-                addresses: vec![Address::Email(email.clone())],
-            },
-            recipient: Recipient { address: Address::Email(email), name: None },
-            subject: None,
-            preview: "Hello".into(),
-            content: Content::parse("Hello").unwrap().unwrap(),
-            wording: Wording::AsWritten,
-            held: None,
-            author: Author::Key(ApiKeyId::from_uuid(Uuid::from_u128(5))),
-            wire_message_id: None,
-            deliver_within: DeliverWithin::from_millis(60_000),
-            notices: vec![],
-            quotas: Vec::new(),
-            idempotency: Some(IdempotencyRecord { key, body: key, keep_for: Duration::from_secs(60) }),
-            claimed_for: Duration::from_secs(30),
-            created_at: NOW,
-        };
         database.open(opening).await.unwrap();
         note("opening");
         database.load(conversation_id).await.unwrap();

@@ -50,6 +50,10 @@ impl Rows {
         self.values.extend(row);
     }
 
+    fn len(&self) -> usize {
+        self.values.len() / self.columns
+    }
+
     /// Reads with a statement that finds the rows as `r (c1, c2, …)`.
     pub(crate) async fn read(self, db: &impl ConnectionTrait, sql: &str) -> Result<Vec<QueryResult>, DbErr> {
         let mut found = Vec::new();
@@ -81,18 +85,35 @@ impl Rows {
 
 /// Statements that belong together, sent in as few trips as the database allows.
 #[derive(Default)]
-pub(crate) struct Script(Vec<(String, Vec<Value>)>);
+pub(crate) struct Script(Vec<Part>);
+
+struct Part {
+    sql: String,
+    values: Vec<Value>,
+    /// How many rows it must write, where another may have been faster.
+    must_write: Option<usize>,
+}
 
 impl Script {
     /// Adds a statement.
     pub(crate) fn push(&mut self, sql: &str, values: impl IntoIterator<Item = Value>) {
-        self.0.push((sql.to_owned(), values.into_iter().collect()));
+        self.0.push(Part { sql: sql.to_owned(), values: values.into_iter().collect(), must_write: None });
     }
 
     /// Adds a statement that finds the rows as `r (c1, c2, …)`, unless there are none. Empty rows have no `c1`: it must
     /// leave those out.
     pub(crate) fn push_rows(&mut self, rows: Rows, sql: &str) {
-        self.0.extend(rows.statements(sql));
+        self.0.extend(rows.statements(sql).into_iter().map(|(sql, values)| Part { sql, values, must_write: None }));
+    }
+
+    /// Adds a statement that writes every row, or the script changes nothing and fails ([`is_taken`](crate::error::is_taken)).
+    pub(crate) fn push_every_row(&mut self, rows: Rows, sql: &str) {
+        let mut left = rows.len();
+        for (sql, values) in rows.statements(sql) {
+            let rows = left.min(LARGEST);
+            left -= rows;
+            self.0.push(Part { sql, values, must_write: Some(rows) });
+        }
     }
 
     /// Runs changes of different rows, in one trip. On PostgreSQL they are one statement: none sees what another did.
@@ -100,28 +121,46 @@ impl Script {
         if self.0.is_empty() {
             return Ok(());
         }
-        let (mut texts, values): (Vec<_>, Vec<_>) = self.0.into_iter().unzip();
-        let whole = if is_postgres(db) && texts.len() > 1 {
-            for (number, text) in texts.iter_mut().enumerate() {
-                *text = format!("change_{number} AS ({text})");
-            }
-            format!("WITH {} SELECT 1", texts.join(", "))
-        } else {
-            texts.join("; ")
-        };
-        db.execute_raw(statement(db, &whole, values.into_iter().flatten())).await.map(|_| ())
+        let (whole, values) = if is_postgres(db) { self.one_statement() } else { self.one_after_the_other() };
+        db.execute_raw(statement(db, &whole, values)).await.map(|_| ())
+    }
+
+    /// A unique key that is in the way of another's row is no error of PostgreSQL's here, whose text would tell what stands in
+    /// the row, but fewer rows than there must be; and then it is one, of division by zero.
+    fn one_statement(self) -> (String, Vec<Value>) {
+        let (mut values, mut expected) = (Vec::new(), Vec::new());
+        let (mut changes, mut all) = (Vec::new(), Vec::new());
+        for (number, part) in self.0.into_iter().enumerate() {
+            let (name, sql) = (format!("change_{number}"), part.sql);
+            values.extend(part.values);
+            let Some(rows) = part.must_write else {
+                changes.push(format!("{name} AS ({sql})"));
+                continue;
+            };
+            changes.push(format!("{name} AS ({sql} RETURNING 1)"));
+            all.push(format!("(SELECT count(*) FROM {name}) = ?"));
+            expected.push(Value::from(i64::try_from(rows).unwrap_or(i64::MAX)));
+        }
+        values.extend(expected);
+        let all = if all.is_empty() { "TRUE".to_owned() } else { all.join(" AND ") };
+        (format!("WITH {} SELECT 1 / CASE WHEN {all} THEN 1 ELSE 0 END", changes.join(", ")), values)
+    }
+
+    fn one_after_the_other(self) -> (String, Vec<Value>) {
+        let (texts, values): (Vec<_>, Vec<_>) = self.0.into_iter().map(|part| (part.sql, part.values)).unzip();
+        (texts.join("; "), values.into_iter().flatten().collect())
     }
 
     /// The rows of all of them, in order; on SQLite in one trip.
     pub(crate) async fn read(self, db: &impl ConnectionTrait) -> Result<Vec<QueryResult>, DbErr> {
         let mut found = Vec::new();
         if is_postgres(db) {
-            for (sql, values) in self.0 {
+            for Part { sql, values, .. } in self.0 {
                 found.extend(all(db, &sql, values).await?);
             }
         } else if !self.0.is_empty() {
-            let (texts, values): (Vec<_>, Vec<_>) = self.0.into_iter().unzip();
-            found = all(db, &texts.join("; "), values.into_iter().flatten()).await?;
+            let (whole, values) = self.one_after_the_other();
+            found = all(db, &whole, values).await?;
         }
         Ok(found)
     }

@@ -82,7 +82,7 @@ pub(crate) async fn write(tx: &DatabaseTransaction, members: &mut [OpenMember]) 
         return Ok(());
     }
     let uses = judge(tx, members).await?;
-    let mut script = rows::written(members, rows::Keys::MayHaveExpired);
+    let mut script = rows::written(members);
     uses.write(&mut script);
     script.change(tx).await
 }
@@ -95,7 +95,7 @@ pub(crate) async fn write_unlooked(db: &DatabaseConnection, members: &mut [OpenM
     if !is_postgres(db) || !members.iter().all(|member| is_new(member) && taken.claim(&member.opening).is_ok()) {
         return None;
     }
-    Some(rows::written(members, rows::Keys::AreFree).change(db).await)
+    Some(rows::written(members).change(db).await)
 }
 
 /// Decides who can be written: in order, so that of two members of one batch the first wins. Comes back with what they use of
@@ -148,3 +148,6 @@ fn new_addresses(contact: &ContactChoice) -> &[Address] {
         ContactChoice::Create { addresses, .. } => addresses,
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -14,17 +14,8 @@ use sea_orm::Value;
 use std::collections::HashSet;
 use uuid::Uuid;
 
-/// What is known of the idempotency keys that are written.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Keys {
-    /// Nothing is: one that is there, expired or not, is an error.
-    AreFree,
-    /// What is in the way has expired: whether a key is taken was looked at.
-    MayHaveExpired,
-}
-
 /// Everything that is written of those members which are.
-pub(super) fn written(members: &[OpenMember], keys: Keys) -> Script {
+pub(super) fn written(members: &[OpenMember]) -> Script {
     let written = || members.iter().filter(|member| matches!(member.verdict, Verdict::Written));
     let winners: Vec<&OpenConversation> = written().map(|member| &member.opening).collect();
     let mut script = Script::default();
@@ -36,7 +27,7 @@ pub(super) fn written(members: &[OpenMember], keys: Keys) -> Script {
     write_messages(&mut script, written());
     write_openers(&mut script, written().filter(|member| member.asks).map(|member| &member.opening));
     write_wakeups(&mut script, &winners);
-    write_idempotency_records(&mut script, &winners, keys);
+    write_idempotency_records(&mut script, &winners);
     script
 }
 
@@ -67,8 +58,8 @@ pub(crate) fn write_contacts<'c>(
     let sql = "INSERT INTO contact_addresses (tenant_id, kind, canonical, display, contact_id, is_primary, created_at) \
                SELECT c1, c2, c3, c4, c5, c6 AND (c8 OR \
                (SELECT 1 FROM contact_addresses o WHERE o.contact_id = r.c5 AND o.kind = r.c2 LIMIT 1) IS NULL), c7 \
-               FROM r WHERE c1 IS NOT NULL";
-    script.push_rows(in_order(addresses), sql);
+               FROM r WHERE c1 IS NOT NULL {or nothing}";
+    script.push_every_row(in_order(addresses), sql);
 }
 
 /// A row of values and what it is ordered by.
@@ -226,9 +217,7 @@ fn write_wakeups(script: &mut Script, winners: &[&OpenConversation]) {
     script.push_rows(rows, sql);
 }
 
-fn write_idempotency_records(script: &mut Script, winners: &[&OpenConversation], keys: Keys) {
-    const REPLACED: &str = " ON CONFLICT (tenant_id, key) DO UPDATE SET body = excluded.body, \
-        conversation_id = excluded.conversation_id, notices = excluded.notices, expires_at = excluded.expires_at";
+fn write_idempotency_records(script: &mut Script, winners: &[&OpenConversation]) {
     let row = |opening: &&OpenConversation| {
         let record = opening.idempotency.as_ref()?;
         let tenant = opening.tenant_id.as_uuid();
@@ -243,8 +232,10 @@ fn write_idempotency_records(script: &mut Script, winners: &[&OpenConversation],
         Some(([tenant.as_bytes(), record.key.0.as_slice()].concat(), row))
     };
     let rows: Vec<Ordered<6>> = winners.iter().filter_map(row).collect();
+    // What is in the way has expired, or its key is taken.
     let sql = "INSERT INTO idempotency_records (tenant_id, key, body, conversation_id, notices, expires_at) \
-               SELECT c1, c2, c3, c4, c5, {now} + c6 FROM r WHERE c1 IS NOT NULL";
-    let replaced = if keys == Keys::MayHaveExpired { REPLACED } else { "" };
-    script.push_rows(in_order(rows), &format!("{sql}{replaced}"));
+               SELECT c1, c2, c3, c4, c5, {now} + c6 FROM r WHERE c1 IS NOT NULL \
+               ON CONFLICT (tenant_id, key) DO UPDATE SET body = excluded.body, conversation_id = excluded.conversation_id, \
+               notices = excluded.notices, expires_at = excluded.expires_at WHERE idempotency_records.expires_at <= {now}";
+    script.push_every_row(in_order(rows), sql);
 }

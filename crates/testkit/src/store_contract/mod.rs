@@ -159,6 +159,7 @@ macro_rules! store_contract {
                     a_contact_may_be_used_by_many_at_once
                     of_many_who_change_one_contact_one_does
                     crossed_pairs_of_addresses_never_make_twins
+                    two_processes_that_open_the_same_in_opposite_order_make_no_twins
                     the_same_opening_many_times_at_once_is_one
                     many_conversations_live_at_once_and_all_end;
                 quotas:

@@ -117,6 +117,35 @@ pub async fn crossed_pairs_of_addresses_never_make_twins(stage: &Stage) {
     }
 }
 
+/// Whoever wrote first, in whatever order, whether or not it had to look before: there is one contact and one record.
+pub async fn two_processes_that_open_the_same_in_opposite_order_make_no_twins(stage: &Stage) {
+    let other = stage.reopened().await;
+    let known = stage.contact_of(&stage.opened().await).await;
+    let opening = |n: usize, address: &Address| OpenConversation {
+        idempotency: Some(record(u8::try_from(n).expect("a small crowd"), 1, HOUR)),
+        ..stage.creating(stage.home, vec![address.clone()])
+    };
+    let addresses: Vec<_> = (0..CROWD).map(|_| stage.address()).collect();
+    // Beside what a known contact is told, nothing is written before it was looked.
+    let beside = |n: usize| (n % 16 == 15).then(|| stage.using(stage.home, &known));
+    let here = addresses.iter().enumerate().flat_map(|(n, it)| [Some(opening(n, it)), beside(n)]);
+    let there = addresses.iter().enumerate().rev().flat_map(|(n, it)| [Some(opening(n, it)), beside(n + 8)]);
+    let (here, there): (Vec<_>, Vec<_>) = (here.flatten().collect(), there.flatten().collect());
+    let (ours, theirs) = tokio::join!(race_on(&stage.ports, &here), race_on(&other, &there));
+    let lost = |answers: &[Answer]| {
+        assert!(
+            answers.iter().all(|it| matches!(it, Ok(_) | Err(OpenError::ContactMoved | OpenError::KeyTaken))),
+            "{answers:?}"
+        );
+        answers.iter().filter(|answer| answer.is_err()).count()
+    };
+    assert_eq!(lost(&ours) + lost(&theirs), CROWD);
+    for address in &addresses {
+        assert!(stage.contact(stage.home.tenant, address).await.is_some());
+    }
+    assert_eq!(count(stage).await, 1 + here.len() + there.len() - CROWD);
+}
+
 /// Somebody who does not know the outcome need not wait for the first asking to end.
 pub async fn the_same_opening_many_times_at_once_is_one(stage: &Stage) {
     let opening = OpenConversation { idempotency: Some(record(1, 1, HOUR)), ..stage.opening() };
@@ -163,8 +192,12 @@ type Answer = Result<Opened, OpenError>;
 
 /// Opens all at once, each in a task of its own; the answers stand as the openings do.
 async fn race(stage: &Stage, openings: &[OpenConversation]) -> Vec<Answer> {
+    race_on(&stage.ports, openings).await
+}
+
+async fn race_on(ports: &StorePorts, openings: &[OpenConversation]) -> Vec<Answer> {
     let tasks = openings.iter().cloned().map(|opening| {
-        let conversations = stage.ports.conversations.clone();
+        let conversations = ports.conversations.clone();
         tokio::spawn(async move { conversations.open(opening).await })
     });
     let tasks: Vec<_> = tasks.collect();

@@ -1,0 +1,81 @@
+use super::{OpenMember, judge, rows, write_unlooked};
+use crate::error::is_taken;
+use crate::sql::all;
+use crate::test_place::Place;
+use crate::{Database, DatabaseOptions};
+use overture_domain::ids::ConversationId;
+use overture_domain::ports::OpenConversation;
+use overture_tests::postgres::Postgres;
+use sea_orm::TransactionTrait as _;
+use uuid::Uuid;
+
+async fn on_postgres() -> (Database, Place) {
+    let url = Postgres::shared().await.unwrap().database().await.unwrap();
+    let options = DatabaseOptions { url, secrets_key: [1; 32], old_secrets_keys: Vec::new(), connections: 4 };
+    let database = Database::open(options).await.unwrap();
+    database.migrate().await.unwrap();
+    let place = Place::make(&database).await;
+    (database, place)
+}
+
+/// The same request as another process has it: with ids of its own.
+fn elsewhere(place: &Place, number: u128, opening: &OpenConversation) -> OpenConversation {
+    let other = place.opening(number);
+    OpenConversation {
+        recipient: opening.recipient.clone(),
+        contact: overture_domain::ports::ContactChoice::Create {
+            id: other.contact.id(),
+            name: None,
+            addresses: vec![opening.recipient.address.clone()],
+        },
+        idempotency: opening.idempotency.clone(),
+        ..other
+    }
+}
+
+async fn conversations(database: &Database) -> Vec<ConversationId> {
+    let rows = all(&database.readers, "SELECT id FROM conversations", []).await.unwrap();
+    rows.iter().map(|row| ConversationId::from_uuid(row.try_get_by_index::<Uuid>(0).unwrap())).collect()
+}
+
+/// Whoever looked first, and is overtaken before it writes, takes nobody's key or address.
+#[tokio::test]
+async fn who_looked_and_was_overtaken_writes_nothing() {
+    let (database, place) = on_postgres().await;
+    let opening = place.opening(1);
+    let whole = elsewhere(&place, 2, &opening);
+    let only_key = OpenConversation { idempotency: opening.idempotency.clone(), ..place.opening(3) };
+    let only_address = OpenConversation { idempotency: None, ..elsewhere(&place, 4, &opening) };
+    for (n, late) in [whole, only_key, only_address].into_iter().enumerate() {
+        let tx = database.readers.begin().await.unwrap();
+        let mut late = [OpenMember::new(late).0];
+        if n == 0 {
+            judge(&tx, &mut late).await.unwrap();
+            let mut fast = [OpenMember::new(opening.clone()).0];
+            write_unlooked(&database.readers, &mut fast).await.expect("nothing is looked at").unwrap();
+        }
+        let error = rows::written(&late).change(&tx).await.unwrap_err();
+        assert!(is_taken(&error), "{error}");
+        let told = error.to_string();
+        assert!(!told.contains("example.com"), "{told}");
+        tx.rollback().await.unwrap();
+        assert_eq!(conversations(&database).await, [opening.conversation_id]);
+    }
+}
+
+/// Whoever does not look learns that something is there, and nothing of it is written.
+#[tokio::test]
+async fn who_does_not_look_and_is_late_writes_nothing() {
+    let (database, place) = on_postgres().await;
+    let opening = place.opening(1);
+    let open = async |openings: Vec<OpenConversation>| {
+        let mut members: Vec<_> = openings.into_iter().map(|opening| OpenMember::new(opening).0).collect();
+        write_unlooked(&database.readers, &mut members).await
+    };
+    open(vec![opening.clone()]).await.unwrap().unwrap();
+    let late = open(vec![place.opening(2), elsewhere(&place, 3, &opening)]).await.unwrap().unwrap_err();
+    assert!(is_taken(&late), "{late}");
+    assert_eq!(conversations(&database).await, [opening.conversation_id]);
+    let twice = elsewhere(&place, 5, &place.opening(4));
+    assert!(open(vec![place.opening(4), twice]).await.is_none(), "of two in one batch the first wins: that is decided");
+}

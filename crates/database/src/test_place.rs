@@ -1,0 +1,92 @@
+//! What a database's own tests open conversations in.
+
+use crate::Database;
+use overture_domain::entities::{
+    Address, Author, Channel, ChannelKind, ChannelLimits, ChannelSettings, ChannelState, OnUnclear, Recipient,
+    Transport,
+};
+use overture_domain::ids::{ApiKeyId, ChannelId, ContactId, ConversationId, MessageId, TenantId, Version, WorkspaceId};
+use overture_domain::ports::{
+    ChannelRepo, ContactChoice, IdempotencyRecord, KeyedHash, OpenConversation, Tenant, TenantRepo, Workspace,
+};
+use overture_domain::time::Timestamp;
+use overture_domain::values::{Content, DeliverWithin, EmailAddress, Wording};
+use std::time::Duration;
+use uuid::Uuid;
+
+pub(crate) const NOW: Timestamp = Timestamp::from_millis(1_700_000_000_000);
+
+/// A tenant with a workspace and an email channel.
+pub(crate) struct Place {
+    pub(crate) tenant: TenantId,
+    pub(crate) workspace: WorkspaceId,
+    pub(crate) channel: ChannelId,
+}
+
+impl Place {
+    pub(crate) async fn make(database: &Database) -> Self {
+        let place = Self {
+            tenant: TenantId::from_uuid(Uuid::from_u128(1)),
+            workspace: WorkspaceId::from_uuid(Uuid::from_u128(2)),
+            channel: ChannelId::from_uuid(Uuid::from_u128(3)),
+        };
+        let Self { tenant, workspace, channel } = place;
+        database.add_tenant(&Tenant { id: tenant, name: "t".into(), created_at: NOW }).await.unwrap();
+        database
+            .add_workspace(&Workspace { id: workspace, tenant_id: tenant, name: "w".into(), created_at: NOW })
+            .await
+            .unwrap();
+        let row = Channel {
+            id: channel,
+            tenant_id: tenant,
+            workspace_id: workspace,
+            name: "c".into(),
+            kind: ChannelKind::Email,
+            transport: Transport::Sandbox,
+            state: ChannelState::Active,
+            enabled: true,
+            paused_at: None,
+            limits: ChannelLimits::default(),
+            on_unclear: OnUnclear::Resend,
+            fault: None,
+            message_id_domain: Some("example.com".into()),
+            outside_window: None,
+            version: Version::FIRST,
+            created_at: NOW,
+        };
+        ChannelRepo::add(database, &row, &ChannelSettings::default()).await.unwrap();
+        place
+    }
+
+    /// A conversation with a new contact, of its own ids, address and idempotency key.
+    pub(crate) fn opening(&self, number: u128) -> OpenConversation {
+        let email = EmailAddress::parse(&format!("new-{number}@example.com")).unwrap();
+        let key = KeyedHash([u8::try_from(number).unwrap(); 32]);
+        OpenConversation {
+            tenant_id: self.tenant,
+            workspace_id: self.workspace,
+            channel_id: self.channel,
+            conversation_id: ConversationId::from_uuid(Uuid::from_u128(number * 100)),
+            message_id: MessageId::from_uuid(Uuid::from_u128(number * 100 + 1)),
+            contact: ContactChoice::Create {
+                id: ContactId::from_uuid(Uuid::from_u128(number * 100 + 2)),
+                name: None,
+                addresses: vec![Address::Email(email.clone())],
+            },
+            recipient: Recipient { address: Address::Email(email), name: None },
+            subject: None,
+            preview: "Hello".into(),
+            content: Content::parse("Hello").unwrap().unwrap(),
+            wording: Wording::AsWritten,
+            held: None,
+            author: Author::Key(ApiKeyId::from_uuid(Uuid::from_u128(5))),
+            wire_message_id: None,
+            deliver_within: DeliverWithin::from_millis(60_000),
+            notices: vec![],
+            quotas: Vec::new(),
+            idempotency: Some(IdempotencyRecord { key, body: key, keep_for: Duration::from_secs(60) }),
+            claimed_for: Duration::from_secs(30),
+            created_at: NOW,
+        }
+    }
+}

@@ -220,12 +220,18 @@ pub async fn every_connection_taken(composes: u64) -> Result<Outcome> {
     holding.execute("LOCK TABLE conversations IN ACCESS EXCLUSIVE MODE").await?;
     let load = production.load(&[&api], CLIENTS, composes)?;
     // A lock alone would be given up in time, by the server: whoever waits for it is frozen, and nothing ends the statement.
-    let frozen = Frozen(waiting_for_a_lock(postgres, name, 2).await?);
-    let turned_away = busy(&production, &api).await?;
-    let log = api.process.log()?;
-    ensure!(log.contains("pool timed out"), "they were turned away for another cause: {}", api.process.last_words());
+    let opening = Frozen::all(waiting_for_a_lock(postgres, name, 1).await?)?;
+    let mut turned_away = busy(&production, &api, "not its turn").await?;
+    // Who opens waits. The other connection does too, for whoever reads a conversation.
+    let client = api.client(&production.demo)?;
+    let reading =
+        tokio::spawn(async move { client.get("/api/conversations/00000000-0000-7000-8000-000000000000").await });
+    let all = Frozen::all(waiting_for_a_lock(postgres, name, 2).await?)?;
+    turned_away += busy(&production, &api, "pool timed out").await?;
     holding.rollback().await?;
-    drop(frozen);
+    drop((opening, all));
+    let read = reading.await??;
+    ensure!([404, 503].contains(&read.status), "whoever read was told {read:?}");
     let mut worker = production.worker().await?;
     let answered = load.end().await?;
     ensure!(answered.repeated > 0, "nobody was turned away");
@@ -238,6 +244,16 @@ pub async fn every_connection_taken(composes: u64) -> Result<Outcome> {
 /// Processes of the database server that stand still until this is dropped.
 struct Frozen(Vec<Pid>);
 
+impl Frozen {
+    fn all(processes: Vec<Pid>) -> Result<Self> {
+        let frozen = Self(processes);
+        for process in &frozen.0 {
+            kill_process(*process, Signal::STOP)?;
+        }
+        Ok(frozen)
+    }
+}
+
 impl Drop for Frozen {
     fn drop(&mut self) {
         for process in &self.0 {
@@ -247,24 +263,20 @@ impl Drop for Frozen {
     }
 }
 
-/// Freezes the processes that serve so many connections of ours, once all of them wait for a lock.
+/// The processes that serve our connections and wait for a lock, once there are so many.
 async fn waiting_for_a_lock(postgres: &Postgres, database: &str, connections: usize) -> Result<Vec<Pid>> {
     let mut looking = postgres.connect(database).await?;
-    let found = eventually("every connection waits for the lock", SOON, async || {
+    let found = eventually("so many connections wait for a lock", SOON, async || {
         let sql = "SELECT pid FROM pg_stat_activity WHERE application_name = 'overture' AND wait_event_type = 'Lock' \
                    AND datname = current_database()";
         let found: Vec<i32> = sqlx::query_scalar(sql).fetch_all(&mut looking).await?;
         Ok((found.len() == connections).then_some(found))
     });
-    let processes: Vec<_> = found.await?.into_iter().filter_map(Pid::from_raw).collect();
-    for process in &processes {
-        kill_process(*process, Signal::STOP)?;
-    }
-    Ok(processes)
+    Ok(found.await?.into_iter().filter_map(Pid::from_raw).collect())
 }
 
-/// Composes until one is answered 503 `busy`, with when to come again, and counts those.
-async fn busy(production: &Production, api: &Server) -> Result<u64> {
+/// Composes until one is answered 503 `busy`, with when to come again, for this cause; counts those.
+async fn busy(production: &Production, api: &Server, cause: &str) -> Result<u64> {
     let client = api.client(&production.demo)?;
     let body = production.demo.mail(&production.channel, "held@example.com", "Held up");
     eventually("a compose is answered busy", AFTER_LEASES, async || {
@@ -273,7 +285,7 @@ async fn busy(production: &Production, api: &Server) -> Result<u64> {
         ensure!(answer.status == 503, "{} {}", answer.status, answer.body);
         ensure!(began.elapsed() < SOON, "it waited {:?}", began.elapsed());
         ensure!(answer.header("retry-after").is_some(), "it says not when to come again");
-        Ok((answer.body["code"] == "busy").then_some(1))
+        Ok((answer.body["code"] == "busy" && api.process.log()?.contains(cause)).then_some(1))
     })
     .await
 }

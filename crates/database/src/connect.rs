@@ -13,8 +13,8 @@ use thiserror::Error;
 mod postgres;
 mod sqlite;
 
-/// How long whoever needs a connection waits for one.
-const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long whoever needs a connection waits for one, or for its turn to be written.
+pub(crate) const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Where the database is and how it is used.
 #[derive(Debug, Clone)]

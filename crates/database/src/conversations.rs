@@ -8,7 +8,7 @@ use crate::messages::{self, read_details, read_message};
 use crate::open::OpenMember;
 use crate::rows::{Row, by_number};
 use crate::sql::{Rows, all, one};
-use crate::writer::lost;
+
 use async_trait::async_trait;
 use overture_domain::Notice;
 use overture_domain::entities::{Attention, AttentionReason, Conversation, ConversationStatus, Message};
@@ -26,7 +26,7 @@ impl ConversationRepo for Database {
     async fn open(&self, opening: OpenConversation) -> Result<Opened, OpenError> {
         let (member, asked) = OpenMember::new(opening);
         self.writer.open(member)?;
-        asked.await.map_err(|_| OpenError::Store(lost()))?
+        asked.wait().await
     }
 
     async fn earlier(&self, tenant: TenantId, key: &KeyedHash) -> Result<Option<EarlierRequest>, StoreError> {

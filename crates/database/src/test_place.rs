@@ -24,12 +24,18 @@ pub(crate) struct Place {
 }
 
 impl Place {
-    pub(crate) async fn make(database: &Database) -> Self {
-        let place = Self {
+    /// Its ids, in no database.
+    pub(crate) fn nowhere() -> Self {
+        Self {
             tenant: TenantId::from_uuid(Uuid::from_u128(1)),
             workspace: WorkspaceId::from_uuid(Uuid::from_u128(2)),
             channel: ChannelId::from_uuid(Uuid::from_u128(3)),
-        };
+        }
+    }
+
+    /// One in this database.
+    pub(crate) async fn make(database: &Database) -> Self {
+        let place = Self::nowhere();
         let Self { tenant, workspace, channel } = place;
         database.add_tenant(&Tenant { id: tenant, name: "t".into(), created_at: NOW }).await.unwrap();
         database

@@ -13,17 +13,13 @@ use sea_orm::{
     DatabaseConnection, DatabaseTransaction, DbErr, SqliteTransactionMode, TransactionOptions, TransactionTrait, Value,
 };
 use std::panic::AssertUnwindSafe;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
-use tokio::sync::{Mutex, mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot};
 
 /// How many changes share one commit at most.
 const LARGEST_BATCH: usize = 64;
 /// How many changes may wait; beyond it callers are told to come back.
 const WAITING_ROOM: usize = 1_024;
-
-/// How many tasks open conversations on PostgreSQL: while one waits for its commit, another gathers and writes.
-const OPENERS: usize = 2;
 
 /// Hands changes to whoever writes them.
 #[derive(Clone)]
@@ -74,15 +70,11 @@ where
 }
 
 impl Writer {
-    /// Starts its tasks on the current runtime; they end when the last handle is dropped.
+    /// Starts its task on the current runtime; it ends when the last handle is dropped.
     pub(crate) fn start(connection: &DatabaseConnection, readers: &DatabaseConnection) -> Self {
         let (waiting, line) = mpsc::channel(WAITING_ROOM);
-        let line = Arc::new(Mutex::new(line));
-        let side_by_side = is_postgres(connection).then(|| connection.clone());
-        for _ in 0..side_by_side.as_ref().map_or(1, |_| OPENERS) {
-            tokio::spawn(write_all(connection.clone(), readers.clone(), Arc::clone(&line)));
-        }
-        Self { waiting, side_by_side }
+        tokio::spawn(write_all(connection.clone(), readers.clone(), line));
+        Self { waiting, side_by_side: is_postgres(connection).then(|| readers.clone()) }
     }
 
     /// Runs a change in a transaction, shared with whatever else waits where that helps; answers after the commit. The
@@ -153,14 +145,10 @@ pub(crate) fn lost() -> StoreError {
     StoreError::OutcomeUnknown("the writer stopped while it held the change".into())
 }
 
-async fn write_all(
-    connection: DatabaseConnection,
-    readers: DatabaseConnection,
-    line: Arc<Mutex<mpsc::Receiver<Member>>>,
-) {
+async fn write_all(connection: DatabaseConnection, readers: DatabaseConnection, mut line: mpsc::Receiver<Member>) {
     loop {
         let mut members = Vec::with_capacity(LARGEST_BATCH);
-        if line.lock().await.recv_many(&mut members, LARGEST_BATCH).await == 0 {
+        if line.recv_many(&mut members, LARGEST_BATCH).await == 0 {
             return;
         }
         // A panic in a change drops its transaction, which rolls back; whoever waited learns that the outcome is unknown.
@@ -173,13 +161,17 @@ async fn write_all(
 /// Writes a batch; if it cannot be written together, each member alone.
 async fn write_batch(connection: &DatabaseConnection, readers: &DatabaseConnection, members: Vec<Member>) {
     let started = Instant::now();
-    let count = members.len();
     let (mut opens, mut changes) = (Vec::new(), Vec::new());
     for member in members {
         match member {
-            Member::Open(member) => opens.push(*member),
+            Member::Open(member) if member.is_taken_up() => opens.push(*member),
+            Member::Open(_) => {}
             Member::Change(change) => changes.push(change),
         }
+    }
+    let count = opens.len() + changes.len();
+    if count == 0 {
+        return;
     }
     match commit_surely(connection, &mut opens, &mut changes).await {
         Ok(()) => answer_all(opens, changes, || Ok(())),

@@ -1,4 +1,4 @@
-//! A PostgreSQL server: one pool for everything.
+//! A PostgreSQL server: one connection that opens conversations, and a pool for everything else.
 
 use super::{ACQUIRE_TIMEOUT, DatabaseOptions, OpenDatabaseError, take_steps, unusable};
 use sea_orm::sqlx;
@@ -27,7 +27,8 @@ const LAST_TRY: Duration = Duration::from_secs(1);
 /// A connection that was used so recently is not asked whether it still lives.
 const TRUSTED_FOR: Duration = Duration::from_secs(1);
 
-/// The pool, for writing and for reading.
+/// What opens conversations, and the pool for the rest. Who opens has a connection of its own, so that no reader is in its
+/// way and each statement of its sizes is prepared and planned once, not once on every connection.
 pub(super) async fn open(
     options: &DatabaseOptions,
 ) -> Result<(DatabaseConnection, DatabaseConnection), OpenDatabaseError> {
@@ -36,14 +37,16 @@ pub(super) async fn open(
         .application_name("overture")
         .statement_cache_capacity(256)
         .disable_statement_logging();
-    let pool = pool(options, connect.clone()).await;
-    let pool = match pool {
+    let opening = match pool(1, connect.clone()).await {
         // A pool tries again until its time is over and does not say what stood in the way; one connection does.
         Err(sqlx::Error::PoolTimedOut) => return Err(out_of_reach(&connect).await),
         pool => pool.map_err(unusable)?,
     };
-    let connection = SqlxPostgresConnector::from_sqlx_postgres_pool(pool);
-    Ok((connection.clone(), connection))
+    let others = pool(options.connections.saturating_sub(1), connect).await.map_err(unusable)?;
+    Ok((
+        SqlxPostgresConnector::from_sqlx_postgres_pool(opening),
+        SqlxPostgresConnector::from_sqlx_postgres_pool(others),
+    ))
 }
 
 /// Why no connection could be made.
@@ -55,9 +58,9 @@ async fn out_of_reach(connect: &PgConnectOptions) -> OpenDatabaseError {
     }
 }
 
-async fn pool(options: &DatabaseOptions, connect: PgConnectOptions) -> Result<PgPool, sqlx::Error> {
+async fn pool(connections: u32, connect: PgConnectOptions) -> Result<PgPool, sqlx::Error> {
     PgPoolOptions::new()
-        .max_connections(options.connections.max(1))
+        .max_connections(connections.max(1))
         .min_connections(1)
         .acquire_timeout(ACQUIRE_TIMEOUT)
         .idle_timeout(IDLE)

@@ -4,12 +4,14 @@
 //! its keys and addresses first and locks the contacts it uses. Where all of a batch is new, PostgreSQL's unique keys say so
 //! by themselves, and nothing is looked at (decision 0012).
 
+mod line;
 mod rows;
 mod taken;
 
 use crate::dialect::is_postgres;
 use crate::quotas::Uses;
 use crate::sql::all;
+use line::{Asked, Place};
 use overture_domain::entities::{Address, AddressKind};
 use overture_domain::ids::TenantId;
 use overture_domain::ports::{ContactChoice, OpenConversation, OpenError, Opened, StoreError};
@@ -31,6 +33,7 @@ pub(crate) struct OpenMember {
     /// Whether it sends what asks the contact to write: unless another is out.
     asks: bool,
     verdict: Verdict,
+    place: Place,
     answer: oneshot::Sender<Result<Opened, OpenError>>,
 }
 
@@ -47,9 +50,16 @@ enum Verdict {
 }
 
 impl OpenMember {
-    pub(crate) fn new(opening: OpenConversation) -> (Self, oneshot::Receiver<Result<Opened, OpenError>>) {
-        let (answer, asked) = oneshot::channel();
-        (Self { opening, holds: false, asks: false, verdict: Verdict::Written, answer }, asked)
+    pub(crate) fn new(opening: OpenConversation) -> (Self, Asked) {
+        let (told, answer) = oneshot::channel();
+        let place = Place::default();
+        let asked = Asked { place: place.clone(), answer };
+        (Self { opening, holds: false, asks: false, verdict: Verdict::Written, place, answer: told }, asked)
+    }
+
+    /// Whether it is to be written: whoever asked has not given up.
+    pub(crate) fn is_taken_up(&self) -> bool {
+        self.place.leave()
     }
 
     /// Answers after the batch was committed or failed.

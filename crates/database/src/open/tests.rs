@@ -4,9 +4,10 @@ use crate::sql::all;
 use crate::test_place::Place;
 use crate::{Database, DatabaseOptions};
 use overture_domain::ids::ConversationId;
-use overture_domain::ports::OpenConversation;
+use overture_domain::ports::{ContactChoice, OpenConversation, OpenError, StoreError};
 use overture_tests::postgres::Postgres;
 use sea_orm::TransactionTrait as _;
+use std::time::Duration;
 use uuid::Uuid;
 
 async fn on_postgres() -> (Database, Place) {
@@ -23,7 +24,7 @@ fn elsewhere(place: &Place, number: u128, opening: &OpenConversation) -> OpenCon
     let other = place.opening(number);
     OpenConversation {
         recipient: opening.recipient.clone(),
-        contact: overture_domain::ports::ContactChoice::Create {
+        contact: ContactChoice::Create {
             id: other.contact.id(),
             name: None,
             addresses: vec![opening.recipient.address.clone()],
@@ -78,4 +79,25 @@ async fn who_does_not_look_and_is_late_writes_nothing() {
     assert_eq!(conversations(&database).await, [opening.conversation_id]);
     let twice = elsewhere(&place, 5, &place.opening(4));
     assert!(open(vec![place.opening(4), twice]).await.is_none(), "of two in one batch the first wins: that is decided");
+}
+
+/// What waited too long was not written, and never is.
+#[tokio::test]
+async fn whoever_gave_up_waiting_is_told_that_it_is_busy_and_is_not_written_later() {
+    let place = Place::nowhere();
+    let (member, asked) = OpenMember::new(place.opening(1));
+    let told = asked.wait_in_line(Duration::ZERO).await;
+    assert!(matches!(told, Err(OpenError::Store(StoreError::Busy(_)))), "{told:?}");
+    assert!(!member.is_taken_up());
+}
+
+/// What is being written is waited for, however long it takes.
+#[tokio::test]
+async fn whoever_is_being_written_is_told_what_came_of_it() {
+    let (member, asked) = OpenMember::new(Place::nowhere().opening(1));
+    assert!(member.is_taken_up());
+    let told = tokio::spawn(asked.wait_in_line(Duration::ZERO));
+    tokio::task::yield_now().await;
+    member.answer(Ok(()));
+    assert!(told.await.unwrap().is_ok());
 }

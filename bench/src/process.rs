@@ -16,12 +16,7 @@ impl Process {
 
     /// The processor time that the process has used, in user and system mode.
     pub(crate) fn processor_time(&self) -> Result<Duration> {
-        let stat = self.read("stat")?;
-        let after_name = stat.rsplit_once(") ").context("an unreadable stat")?.1;
-        // Fields 14 and 15 of proc_pid_stat(5), in ticks of 10 ms; the name and what stands before it are cut off here.
-        let ticks: u64 =
-            after_name.split_whitespace().skip(11).take(2).filter_map(|field| field.parse::<u64>().ok()).sum();
-        Ok(Duration::from_millis(ticks * 10))
+        processor_time(&self.read("stat")?)
     }
 
     /// The most memory the process ever held, in MB.
@@ -41,4 +36,16 @@ impl Process {
         self.child.kill().await?;
         Ok(())
     }
+}
+
+/// The processor time that this process has used.
+pub(crate) fn own_processor_time() -> Result<Duration> {
+    processor_time(&std::fs::read_to_string("/proc/self/stat")?)
+}
+
+fn processor_time(stat: &str) -> Result<Duration> {
+    let after_name = stat.rsplit_once(") ").context("an unreadable stat")?.1;
+    // Fields 14 and 15 of proc_pid_stat(5), in ticks of 10 ms; the name and what stands before it are cut off here.
+    let ticks: u64 = after_name.split_whitespace().skip(11).take(2).filter_map(|field| field.parse::<u64>().ok()).sum();
+    Ok(Duration::from_millis(ticks * 10))
 }

@@ -5,6 +5,7 @@ use crate::client::load;
 use crate::database;
 use crate::figures::median;
 use crate::installation::Installation;
+use crate::process::own_processor_time;
 use crate::sdk::Sdk;
 use anyhow::{Result, bail};
 use overture_tests::postgres::Postgres;
@@ -23,11 +24,12 @@ pub(crate) async fn run(backlog: u64, rounds: u64) -> Result<String> {
     let server = database::server().await?;
     let (mut report, mut ratios) = (
         String::from(
-            "| round | first | relay, starts/s | SDK alone, starts/s | relay of SDK |\n|---|---|---|---|---|\n",
+            "| round | first | relay, starts/s | SDK alone, starts/s | relay of SDK | relay, CPU per start, ms | SDK alone, CPU per start, ms |\n\
+             |---|---|---|---|---|---|---|\n",
         ),
         vec![],
     );
-    let (mut relays, mut alone) = (vec![], vec![]);
+    let (mut relays, mut alone, mut costs, mut bare_costs) = (vec![], vec![], vec![], vec![]);
     for round in 0..rounds {
         let (waiting, url) = composed(&server, backlog).await?;
         let temporal = TemporalServer::start(&[]).await?;
@@ -37,21 +39,33 @@ pub(crate) async fn run(backlog: u64, rounds: u64) -> Result<String> {
         // Who goes first changes from round to round: the server slows down as it fills.
         let (relayed, bare, first) = if round.is_multiple_of(2) {
             let relayed = relayed(waiting, &url, &temporal).await?;
-            (relayed, sdk.rate(backlog, AT_ONCE).await?, "relay")
+            (relayed, bare(&sdk, backlog).await?, "relay")
         } else {
-            let bare = sdk.rate(backlog, AT_ONCE).await?;
+            let bare = bare(&sdk, backlog).await?;
             (relayed(waiting, &url, &temporal).await?, bare, "SDK")
         };
-        report += &format!("| {} | {first} | {relayed:.0} | {bare:.0} | {:.2} |\n", round + 1, relayed / bare);
-        relays.push(relayed);
-        alone.push(bare);
-        ratios.push(relayed / bare);
+        let ratio = relayed.rate / bare.rate;
+        report += &format!(
+            "| {} | {first} | {:.0} | {:.0} | {ratio:.2} | {:.2} | {:.2} |\n",
+            round + 1,
+            relayed.rate,
+            bare.rate,
+            relayed.processor,
+            bare.processor
+        );
+        relays.push(relayed.rate);
+        alone.push(bare.rate);
+        ratios.push(ratio);
+        costs.push(relayed.processor);
+        bare_costs.push(bare.processor);
     }
     report += &format!(
-        "\nMedians: relay {:.0}/s, SDK alone {:.0}/s with {AT_ONCE} at once, ratio **{:.2}**.",
+        "\nMedians: relay {:.0}/s, SDK alone {:.0}/s with {AT_ONCE} at once, ratio **{:.2}**; processor time per start {:.2} and {:.2} ms.",
         median(relays),
         median(alone),
-        median(ratios)
+        median(ratios),
+        median(costs),
+        median(bare_costs)
     );
     Ok(report)
 }
@@ -67,19 +81,37 @@ async fn composed(server: &Postgres, backlog: u64) -> Result<(Installation, Stri
     Ok((installation, url))
 }
 
-/// How many of them per second a service hands over that begins now: from the first to the last.
-async fn relayed(mut waiting: Installation, url: &str, temporal: &TemporalServer) -> Result<f64> {
+/// How fast workflows were started.
+struct Starts {
+    /// Per second.
+    rate: f64,
+    /// The processor time of whoever started them, for each, in milliseconds.
+    processor: f64,
+}
+
+/// The SDK's client and nothing else.
+async fn bare(sdk: &Sdk, workflows: u64) -> Result<Starts> {
+    let before = own_processor_time()?;
+    let rate = sdk.rate(workflows, AT_ONCE).await?;
+    let used = own_processor_time()?.saturating_sub(before);
+    Ok(Starts { rate, processor: used.as_secs_f64() * 1_000.0 / workflows as f64 })
+}
+
+/// How fast a service hands them over that begins now: from the first to the last.
+async fn relayed(mut waiting: Installation, url: &str, temporal: &TemporalServer) -> Result<Starts> {
     waiting.set("OVERTURE__TEMPORAL__ADDRESS", &temporal.address);
     let all = database::count(url, "wakeups").await?;
     let service = waiting.serve().await?;
     let deadline = Instant::now() + Duration::from_secs(300);
     let mut first = None;
-    let rate = loop {
+    let starts = loop {
         let (left, now) = (database::count(url, "wakeups").await?, Instant::now());
         if left < all {
-            let (before, begun) = *first.get_or_insert((left, now));
+            let used = service.process.processor_time()?;
+            let (before, begun, used_before) = *first.get_or_insert((left, now, used));
             if left == 0 {
-                break before as f64 / (now - begun).as_secs_f64();
+                let processor = used.saturating_sub(used_before).as_secs_f64() * 1_000.0 / before as f64;
+                break Starts { rate: before as f64 / (now - begun).as_secs_f64(), processor };
             }
         }
         if now > deadline {
@@ -88,5 +120,5 @@ async fn relayed(mut waiting: Installation, url: &str, temporal: &TemporalServer
         tokio::time::sleep(BETWEEN_LOOKS).await;
     };
     service.stop().await?;
-    Ok(rate)
+    Ok(starts)
 }

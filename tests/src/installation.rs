@@ -226,14 +226,25 @@ impl Installation {
     /// # Errors
     /// One still is after that time.
     pub async fn settles(&self, within: std::time::Duration) -> Result<()> {
-        eventually("every message ends", within, async || {
+        let ended = eventually("every message ends", within, async || {
             let open = self.count(
                 "SELECT (SELECT count(*) FROM messages WHERE status IN ('queued', 'held', 'sending')) \
                  + (SELECT count(*) FROM wakeups)",
             )?;
             Ok((open == 0).then_some(()))
+        });
+        ended.await.with_context(|| match self.what_is_open() {
+            Ok((messages, wakeups)) => format!("open messages: {messages:?}; wakeups: {wakeups:?}"),
+            Err(error) => format!("what is open is not to be seen: {error}"),
         })
-        .await
+    }
+
+    /// A few of the messages that have not ended and of the wakeups that stand.
+    fn what_is_open(&self) -> Result<(Vec<Value>, Vec<Value>)> {
+        let messages = "SELECT conversation_id, status, attempts, next_attempt_at, lease_until, deliver_by FROM messages \
+                        WHERE status IN ('queued', 'held', 'sending') LIMIT 5";
+        let wakeups = "SELECT conversation_id, generation, due_at, claimed_until, tries FROM wakeups LIMIT 5";
+        Ok((self.rows(messages)?, self.rows(wakeups)?))
     }
 }
 

@@ -265,6 +265,7 @@ macro_rules! store_contract {
                     receipts_of_nobody_are_kept_beside_known_ones_in_one_call
                     equal_calls_at_once_with_many_conversations_leave_what_one_would
                     a_receipt_settles_an_unclear_attempt
+                    a_failed_message_keeps_its_error_and_its_attention_when_an_older_attempt_is_heard_of
                     when_the_contact_wrote_is_dated_as_the_attempts_are
                     receipts_of_nobody_are_swept_when_their_time_has_passed;
                 inbound:

@@ -236,6 +236,7 @@ macro_rules! store_contract {
                     the_time_of_a_message_that_waits_its_turn_stands_still_in_a_pause
                     the_time_of_a_message_without_a_turn_stands_still_in_a_pause
                     who_waits_for_a_turn_gets_another_when_the_limit_is_changed
+                    who_loses_the_race_for_a_probe_has_used_no_pace
                     paces_that_keep_nobody_waiting_are_swept;
                 faults:
                     a_faulty_channel_is_in_error_and_says_why

@@ -193,6 +193,7 @@ impl Tables {
             message,
             wire_message_id: None,
             wording: Wording::AsWritten,
+            raw: placed.raw.clone(),
             held_within: None,
             next_attempt_at: now,
             turns: Turns::default(),

@@ -21,6 +21,7 @@ pub mod reading;
 pub mod receipts;
 pub mod registers;
 pub mod repeating;
+pub mod retention;
 pub mod saving;
 mod stage;
 pub mod tenancy;
@@ -269,6 +270,9 @@ macro_rules! store_contract {
                     a_failed_message_keeps_its_error_and_its_attention_when_an_older_attempt_is_heard_of
                     when_the_contact_wrote_is_dated_as_the_attempts_are
                     receipts_of_nobody_are_swept_when_their_time_has_passed;
+                retention:
+                    what_has_no_place_is_swept_when_its_time_has_passed
+                    the_whole_of_what_a_contact_sent_is_forgotten_when_its_time_has_passed_and_the_message_stays;
                 inbound:
                     what_a_contact_writes_stands_in_the_latest_conversation
                     the_same_message_twice_is_kept_once

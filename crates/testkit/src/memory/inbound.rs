@@ -6,13 +6,14 @@ use async_trait::async_trait;
 use overture_domain::entities::{
     Address, Contact, Conversation, ConversationStatus, Direction, Message, MessageError, MessageStatus, Recipient,
 };
-use overture_domain::ids::{ChannelId, ConversationId, MessageId, Version};
+use overture_domain::ids::{ChannelId, ConversationId, MessageId, TenantId, Version};
 use overture_domain::ports::{
     ContactChoice, InboundRepo, Kept, PlacedMessage, Placement, SaveError, StoreError, Thread, ThreadConversation,
     UnplacedMessage,
 };
 use overture_domain::time::Timestamp;
 use overture_domain::values::{PhoneNumber, Wording};
+use std::cmp::Reverse;
 use std::time::Duration;
 
 #[async_trait]
@@ -50,6 +51,16 @@ impl InboundRepo for MemoryStore {
             }
             tables.unplaced.insert(key, message);
             Kept::New
+        })
+    }
+
+    async fn unplaced(&self, tenant: TenantId, limit: u32) -> Result<Vec<UnplacedMessage>, StoreError> {
+        self.transact(|tables, _| {
+            let own =
+                |channel: &ChannelId| tables.channels.get(channel).is_some_and(|row| row.channel.tenant_id == tenant);
+            let mut rows: Vec<_> = tables.unplaced.iter().filter(|((channel, _), _)| own(channel)).collect();
+            rows.sort_by_key(|(key, message)| Reverse((message.at, *key)));
+            rows.into_iter().take(limit as usize).map(|(_, message)| message.clone()).collect()
         })
     }
 }

@@ -184,6 +184,7 @@ macro_rules! store_contract {
                     what_does_not_exist_is_absent_and_no_error
                     messages_are_read_after_a_position
                     the_newest_messages_come_first_and_no_more_than_asked
+                    what_has_no_place_is_read_newest_first_and_no_more_than_asked
                     the_overview_counts_what_is_there
                     a_store_that_works_answers;
                 attempts:

@@ -91,9 +91,14 @@ impl Tables {
     }
 
     fn keep_message(&mut self, message: &PlacedMessage, now: Timestamp) -> Result<Kept, SaveError> {
+        let here = |row: &MessageRow| {
+            let conversation = self.conversations.get(&row.message.conversation_id);
+            conversation.is_some_and(|row| row.conversation.channel_id == message.channel_id)
+        };
         let same = |row: &MessageRow| {
             row.message.direction == Direction::Inbound
                 && row.message.provider_message_id.as_ref() == Some(&message.provider_message_id)
+                && here(row)
         };
         if self.messages.values().any(same) {
             return Ok(Kept::Repeated);

@@ -115,6 +115,8 @@ pub async fn the_same_message_twice_is_kept_once(stage: &Stage) {
     assert_eq!(stage.write(place, &from, "IN1").await.expect("keep"), Kept::Repeated);
     assert_eq!(stage.messages_in(opening.conversation_id).await.len(), 2);
     assert_eq!(stage.loaded(opening.conversation_id).await.process.version, version);
+    let elsewhere = stage.write(stage.sms_channel().await, &from, "IN1").await.expect("keep");
+    assert_eq!(elsewhere, Kept::New, "on another channel the same id is another message");
 }
 
 /// The others are repetitions, or lose the race and are then.
@@ -390,15 +392,19 @@ pub async fn a_template_that_was_asked_for_leaves_inside_the_window_too(stage: &
 impl Stage {
     /// A conversation whose message is held for so long, to somebody who has never written.
     pub(super) async fn held(&self, place: Place, phone: Address, for_: Duration) -> OpenConversation {
+        let opening = self.to_hold(place, phone, for_).await;
+        self.open(&opening).await;
+        opening
+    }
+
+    /// The same before it is opened.
+    pub(super) async fn to_hold(&self, place: Place, phone: Address, for_: Duration) -> OpenConversation {
         let held = Held { for_, opener_id: self.ids.message_id(), opener: filled() };
         let opening = match self.contact(place.tenant, &phone).await {
             None => self.creating(place, vec![phone]),
             Some(contact) => self.using(place, &contact),
         };
-        let opening =
-            OpenConversation { wire_message_id: None, held: Some(held), claimed_for: Duration::ZERO, ..opening };
-        self.open(&opening).await;
-        opening
+        OpenConversation { wire_message_id: None, held: Some(held), claimed_for: Duration::ZERO, ..opening }
     }
 
     pub(super) async fn statuses(&self, opening: &OpenConversation) -> Vec<MessageStatus> {

@@ -303,7 +303,8 @@ macro_rules! store_contract {
                     what_waits_for_an_answer_is_in_vain_once_what_was_to_ask_has_failed
                     a_receipt_may_say_that_what_was_to_ask_has_failed
                     nobody_waits_in_vain_while_what_was_to_ask_may_have_arrived
-                    who_joins_what_is_asked_while_it_fails_asks_anew_or_waits_in_vain;
+                    who_joins_what_is_asked_while_it_fails_asks_anew_or_waits_in_vain
+                    who_joins_what_is_asked_while_the_contact_answers_is_not_held;
                 managing:
                     a_channel_is_shown_with_its_settings_and_the_names_of_its_secrets
                     channels_are_read_page_by_page

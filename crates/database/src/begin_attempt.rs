@@ -93,15 +93,20 @@ pub(crate) async fn begin(
                 Ok(outgoing) => outgoing,
                 Err(error) => return Ok(Err(error)),
             };
-            match paces::pass(tx, &row, &outgoing, seen.now, seen.deliver_by).await? {
-                Ok(Pass::Goes) => {}
-                Ok(Pass::Waits(until)) => return Ok(Ok(Begun::NotDue { in_: until.since(seen.now) })),
+            let asked = match paces::ask(tx, &row, &outgoing, seen.now, seen.deliver_by).await? {
+                Ok(asked) => asked,
                 Err(error) => return Ok(Err(error)),
-            }
-            let number = seen.attempts + 1;
-            if probes && !takes_probe(tx, message, outgoing.channel_id, lease).await? {
+            };
+            // Who does not probe after all does not go, and must not count as gone.
+            let goes = asked.pass == Pass::Goes;
+            if goes && probes && !takes_probe(tx, message, outgoing.channel_id, lease).await? {
                 return Ok(Ok(Begun::ChannelWaits { look_again_in: DISTANCE }));
             }
+            asked.keep(tx).await?;
+            if let Pass::Waits(until) = asked.pass {
+                return Ok(Ok(Begun::NotDue { in_: until.since(seen.now) }));
+            }
+            let number = seen.attempts + 1;
             let began_at = write(tx, message, number, lease, sent_as).await?;
             Ok(Ok(Begun::Attempt(Box::new(BegunAttempt { number, began_at, outgoing, probes }))))
         }

@@ -7,7 +7,7 @@ use crate::error::store_error;
 use crate::open::{address_name, write_contacts};
 use crate::openers::opener_name;
 use crate::rows::{Row, millis};
-use crate::sql::{Script, change, one};
+use crate::sql::{Script, all, change, one};
 use crate::wakeups::{signed, wake_contact};
 use async_trait::async_trait;
 use overture_domain::entities::{AddressKind, ConversationStatus, Direction, MessageStatus};
@@ -17,8 +17,8 @@ use overture_domain::ports::{
     UnplacedMessage,
 };
 use overture_domain::time::Timestamp;
-use overture_domain::values::PhoneNumber;
-use sea_orm::{DatabaseTransaction, DbErr};
+use overture_domain::values::{Content, DisplayName, PhoneNumber};
+use sea_orm::{DatabaseTransaction, DbErr, QueryResult};
 use std::sync::Arc;
 use std::time::Duration;
 use uuid::Uuid;
@@ -95,6 +95,29 @@ impl InboundRepo for Database {
         });
         kept.await
     }
+
+    async fn unplaced(&self, tenant: TenantId, limit: u32) -> Result<Vec<UnplacedMessage>, StoreError> {
+        let sql = "SELECT u.channel_id, u.provider_message_id, u.sender, u.sender_name, u.kind, u.content, u.raw, u.written_at, u.received_at \
+                   FROM unplaced_messages u JOIN channels ch ON ch.id = u.channel_id WHERE ch.tenant_id = ? \
+                   ORDER BY u.received_at DESC, u.channel_id DESC, u.provider_message_id DESC LIMIT ?";
+        let rows = all(&self.readers, sql, [tenant.as_uuid().into(), i64::from(limit).into()]).await;
+        rows.map_err(|error| store_error(&error))?.iter().map(read_unplaced).collect()
+    }
+}
+
+fn read_unplaced(row: &QueryResult) -> Result<UnplacedMessage, StoreError> {
+    let row = Row::of("unplaced_messages", row);
+    Ok(UnplacedMessage {
+        channel_id: ChannelId::from_uuid(row.get("channel_id")?),
+        provider_message_id: row.get("provider_message_id")?,
+        sender: row.get("sender")?,
+        sender_name: row.parsed_opt("sender_name", |text| DisplayName::parse(text).ok().flatten())?,
+        kind: row.get("kind")?,
+        content: row.parsed("content", |text| Content::parse(text).ok().flatten())?,
+        raw: row.get("raw")?,
+        written_at: row.time_opt("written_at")?,
+        at: row.time("received_at")?,
+    })
 }
 
 async fn keep_unplaced(tx: &DatabaseTransaction, message: &UnplacedMessage) -> Result<Kept, DbErr> {

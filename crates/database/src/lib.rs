@@ -28,6 +28,7 @@ mod quotas;
 #[cfg(test)]
 mod reading_cost;
 mod receipts;
+mod retention;
 mod rows;
 mod save_change;
 mod seal;

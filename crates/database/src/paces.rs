@@ -17,40 +17,61 @@ use uuid::Uuid;
 /// What stands for the channel itself, where a recipient has an address.
 const WHOLE_CHANNEL: &str = "";
 
-/// Whether a message may go now; if not, its turn is kept, and it is due then. `looked` is its row with its channel.
-pub(crate) async fn pass(
+/// What the paces that a message asks say to it. They are locked until the commit, and none has moved yet.
+pub(crate) struct Asked<'m> {
+    /// Whether it may go now.
+    pub(crate) pass: Pass,
+    /// Nothing, where nothing limits it.
+    moves: Option<Moves<'m>>,
+}
+
+/// What is kept once a message goes, or has a turn.
+struct Moves<'m> {
+    asks: Asks<'m>,
+    before: Lanes,
+    after: Lanes,
+}
+
+/// Asks whether a message may go now. `looked` is its row with its channel.
+pub(crate) async fn ask<'m>(
     tx: &DatabaseTransaction,
     looked: &Row<'_>,
-    outgoing: &Outgoing,
+    outgoing: &'m Outgoing,
     now: Timestamp,
     ends_at: Timestamp,
-) -> Result<Result<Pass, StoreError>, DbErr> {
+) -> Result<Result<Asked<'m>, StoreError>, DbErr> {
     let asks = match Asks::read(looked, outgoing) {
-        Ok(asks) if asks.rates.are_none() => return Ok(Ok(Pass::Goes)),
+        Ok(asks) if asks.rates.are_none() => return Ok(Ok(Asked { pass: Pass::Goes, moves: None })),
         Ok(asks) => asks,
         Err(error) => return Ok(Err(error)),
     };
     let before = asks.lanes(tx).await?;
     let (after, pass) = before.pass(now, ends_at);
-    for (name, was, is) in
-        [(WHOLE_CHANNEL, before.channel, after.channel), (asks.recipient, before.recipient, after.recipient)]
-    {
-        if let Some(Lane { pace, .. }) = is.filter(|is| was.is_some_and(|was| was.pace != is.pace)) {
-            keep(tx, asks.channel, name, pace).await?;
+    Ok(Ok(Asked { pass, moves: Some(Moves { asks, before, after }) }))
+}
+
+impl Asked<'_> {
+    /// Keeps it: the message goes, or its turn is kept, and it is due then.
+    pub(crate) async fn keep(&self, tx: &DatabaseTransaction) -> Result<(), DbErr> {
+        let Some(Moves { asks, before, after }) = &self.moves else { return Ok(()) };
+        for (name, was, is) in
+            [(WHOLE_CHANNEL, before.channel, after.channel), (asks.recipient, before.recipient, after.recipient)]
+        {
+            if let Some(Lane { pace, .. }) = is.filter(|is| was.is_some_and(|was| was.pace != is.pace)) {
+                keep(tx, asks.channel, name, pace).await?;
+            }
         }
-    }
-    if let Pass::Waits(until) = pass {
+        let Pass::Waits(until) = self.pass else { return Ok(()) };
         let turn = |lane: Option<Lane>| lane.and_then(|lane| lane.turn);
         let values = [
             until.as_millis().into(),
             turn(after.recipient).into(),
             turn(after.channel).into(),
-            outgoing.message_id.as_uuid().into(),
+            asks.message.as_uuid().into(),
         ];
         let sql = "UPDATE messages SET next_attempt_at = ?, recipient_turn = ?, channel_turn = ? WHERE id = ?";
-        change(tx, sql, values).await?;
+        change(tx, sql, values).await.map(|_| ())
     }
-    Ok(Ok(pass))
 }
 
 /// What others wait for because of how an attempt ended. A message that was refused for now has the first turn afterwards.
@@ -92,6 +113,7 @@ pub(crate) async fn begin_anew(tx: &DatabaseTransaction, channel: ChannelId) -> 
 
 /// Whose paces a message asks, and what it knows of them.
 struct Asks<'m> {
+    message: MessageId,
     rates: Rates,
     channel: ChannelId,
     recipient: &'m str,
@@ -104,6 +126,7 @@ impl<'m> Asks<'m> {
         let transport = looked.parsed("transport", Transport::parse)?;
         let most = looked.get::<Option<i64>>("max_per_second")?.map(|_| count(looked, "max_per_second")).transpose()?;
         Ok(Self {
+            message: outgoing.message_id,
             rates: Rates::of(outgoing.kind, transport, most),
             channel: outgoing.channel_id,
             recipient: outgoing.recipient.address.canonical(),

@@ -9,7 +9,7 @@ use overture_domain::entities::{Address, KeyDigest};
 use overture_domain::ids::MessageId;
 use overture_domain::ports::{
     ApiKeyRepo, Begun, ChannelRepo, ContactRepo, ConversationRepo, DeliveryRepo, Receipt, ReceiptRepo, ReceiptStatus,
-    StartOrder, WakeupQueue, WantedContact,
+    RetentionRepo, StartOrder, WakeupQueue, WantedContact,
 };
 use overture_domain::receipts::judge_all;
 use sea_orm::{ConnectionTrait, DatabaseConnection};
@@ -69,6 +69,12 @@ impl Place {
             "INSERT INTO messages (id, conversation_id, direction, content, status, attempts, unclear, next_attempt_at, deliver_by, created_at) \
              SELECT message, conversation, 'outbound', 'Hello', 'sent', 1, 0, 0, 0, i FROM fresh"
                 .to_owned(),
+            "INSERT INTO messages (id, conversation_id, direction, kind, content, raw, status, attempts, unclear, next_attempt_at, deliver_by, created_at) \
+             SELECT randomblob(16), conversation, 'inbound', 'image', '(image)', '{}', 'delivered', 0, 0, 9e15, 0, i FROM fresh"
+                .to_owned(),
+            format!(
+                "INSERT INTO unplaced_messages SELECT {channel}, hex(message), 'US.1', NULL, 'text', 'Hello', NULL, NULL, 9e15 FROM fresh"
+            ),
             format!("INSERT INTO idempotency_records SELECT {tenant}, randomblob(32), randomblob(32), conversation, '', 9e15 FROM fresh"),
             format!("INSERT INTO wakeups SELECT conversation, {workspace}, 1, 9e15, 0, 0 FROM fresh"),
             "DROP TABLE fresh".to_owned(),
@@ -76,6 +82,13 @@ impl Place {
         for statement in statements {
             database.writing.execute_unprepared(&statement).await.unwrap();
         }
+    }
+
+    /// Nothing of it is old.
+    async fn sweep(&self, database: &Database) {
+        let month = Duration::from_secs(30 * 24 * 60 * 60);
+        assert_eq!(database.sweep_unplaced(month, 1_000).await.unwrap(), 0);
+        assert_eq!(database.sweep_raw(month, 1_000).await.unwrap(), 0);
     }
 
     /// A receipt of a message whose attempt ended well.
@@ -139,6 +152,8 @@ impl Place {
         note("settling a wakeup");
         all(&database.readers, WAITING, [self.channel.as_uuid().into(), Uuid::nil().into()]).await.unwrap();
         note("finding what waits for a channel");
+        self.sweep(database).await;
+        note("sweeping what contacts sent");
         count(&database.readers, None).await;
         count(&database.writing, None).await;
         taken

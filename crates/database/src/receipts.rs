@@ -17,7 +17,7 @@ use overture_domain::entities::{AttemptOutcome, ConversationStatus, MessageStatu
 use overture_domain::ids::{ChannelId, ConversationId, MessageId, Version};
 use overture_domain::ports::{KeptReceipts, Receipt, ReceiptFailure, ReceiptRepo, ReceiptStatus, StoreError};
 use overture_domain::receipts::{
-    AttemptStanding, ConversationChange, Judged, JudgedConversation, MessageNews, Standing,
+    AttemptStanding, ConversationChange, ErrorNews, Judged, JudgedConversation, MessageNews, Standing,
 };
 use overture_domain::time::Timestamp;
 use sea_orm::{DatabaseTransaction, DbErr, QueryResult};
@@ -256,7 +256,10 @@ impl Writing {
         );
         script.push_rows(
             messages,
-            "UPDATE messages SET status = r.c2, error_code = r.c3, error_text = r.c4, error_provider_code = r.c5, error_retryable = r.c6, \
+            "UPDATE messages SET status = r.c2, error_code = CASE WHEN r.c11 THEN error_code ELSE r.c3 END, \
+             error_text = CASE WHEN r.c11 THEN error_text ELSE r.c4 END, \
+             error_provider_code = CASE WHEN r.c11 THEN error_provider_code ELSE r.c5 END, \
+             error_retryable = CASE WHEN r.c11 THEN error_retryable ELSE r.c6 END, \
              provider_message_id = r.c7, sent_at = coalesce(sent_at, r.c8), delivered_at = coalesce(delivered_at, r.c9), \
              read_at = coalesce(read_at, r.c10) FROM r WHERE messages.id = r.c1",
         );
@@ -285,7 +288,7 @@ struct Changes {
 
 impl Changes {
     fn new() -> Self {
-        Self { conversations: Rows::new(6), messages: Rows::new(10), attempts: Rows::new(5) }
+        Self { conversations: Rows::new(6), messages: Rows::new(11), attempts: Rows::new(5) }
     }
 
     fn push(&mut self, id: ConversationId, change: &ConversationChange, at: Timestamp) {
@@ -304,7 +307,10 @@ impl Changes {
     }
 
     fn push_message(&mut self, news: &MessageNews) {
-        let error = news.error.as_ref();
+        let error = match &news.error {
+            ErrorNews::Failed(error) => Some(error),
+            ErrorNews::Stays | ErrorNews::Cleared => None,
+        };
         self.messages.push([
             news.id.as_uuid().into(),
             news.status.as_str().into(),
@@ -316,6 +322,7 @@ impl Changes {
             news.sent_at.map(Timestamp::as_millis).into(),
             news.delivered_at.map(Timestamp::as_millis).into(),
             news.read_at.map(Timestamp::as_millis).into(),
+            (news.error == ErrorNews::Stays).into(),
         ]);
         for attempt in &news.attempts {
             self.attempts.push([

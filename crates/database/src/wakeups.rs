@@ -5,9 +5,9 @@ use crate::begin_attempt::STOOD_STILL;
 use crate::rows::uuid_at;
 use crate::sql::{all, change, one};
 use async_trait::async_trait;
-use overture_domain::entities::{AttentionReason, Quota};
+use overture_domain::entities::AttentionReason;
 use overture_domain::ids::{ChannelId, ConversationId, WorkspaceId};
-use overture_domain::ports::{Claimed, RetentionRepo, StartOrder, StoreError, WakeupQueue};
+use overture_domain::ports::{Claimed, StartOrder, StoreError, WakeupQueue};
 use sea_orm::{DatabaseTransaction, DbErr, QueryResult, Value};
 use std::time::Duration;
 use uuid::Uuid;
@@ -180,54 +180,4 @@ fn duration(millis: i64) -> Duration {
 pub(crate) fn signed(duration: Duration) -> i64 {
     // A century is for ever; it leaves room for the sum.
     i64::try_from(duration.as_millis()).unwrap_or(i64::MAX).min(100 * 365 * 24 * 60 * 60 * 1_000)
-}
-
-#[async_trait]
-impl RetentionRepo for Database {
-    async fn sweep_idempotency_records(&self, batch: u32) -> Result<u32, StoreError> {
-        let sql = "DELETE FROM idempotency_records WHERE (tenant_id, key) IN \
-                   (SELECT tenant_id, key FROM idempotency_records WHERE expires_at <= {now} ORDER BY expires_at LIMIT ?)";
-        self.writer
-            .write(move |tx| {
-                Box::pin(async move {
-                    Ok(u32::try_from(change(tx, sql, [i64::from(batch).into()]).await?).unwrap_or(u32::MAX))
-                })
-            })
-            .await
-    }
-
-    async fn sweep_receipts(&self, older_than: Duration, batch: u32) -> Result<u32, StoreError> {
-        let sql = "DELETE FROM receipts WHERE (channel_id, provider_message_id, status) IN \
-                   (SELECT channel_id, provider_message_id, status FROM receipts WHERE NOT applied AND kept_at <= {now} - ? \
-                   ORDER BY kept_at LIMIT ?)";
-        self.writer
-            .write(move |tx| {
-                let values = [signed(older_than).into(), i64::from(batch).into()];
-                Box::pin(async move { Ok(u32::try_from(change(tx, sql, values).await?).unwrap_or(u32::MAX)) })
-            })
-            .await
-    }
-
-    async fn sweep_quota_uses(&self, batch: u32) -> Result<u32, StoreError> {
-        let sql = "DELETE FROM quota_uses WHERE (channel_id, canonical, period_start) IN \
-                   (SELECT channel_id, canonical, period_start FROM quota_uses WHERE period_start <= {now} - ? \
-                   ORDER BY period_start LIMIT ?)";
-        self.writer
-            .write(move |tx| {
-                let values = [signed(Quota::PerDay.period()).into(), i64::from(batch).into()];
-                Box::pin(async move { Ok(u32::try_from(change(tx, sql, values).await?).unwrap_or(u32::MAX)) })
-            })
-            .await
-    }
-
-    async fn sweep_paces(&self, idle: Duration, batch: u32) -> Result<u32, StoreError> {
-        let sql = "DELETE FROM paces WHERE (channel_id, canonical) IN \
-                   (SELECT channel_id, canonical FROM paces WHERE greatest(free_at, next_turn) <= ({now} - ?) * 1000 LIMIT ? {skip locked})";
-        self.writer
-            .write(move |tx| {
-                let values = [signed(idle).into(), i64::from(batch).into()];
-                Box::pin(async move { Ok(u32::try_from(change(tx, sql, values).await?).unwrap_or(u32::MAX)) })
-            })
-            .await
-    }
 }

@@ -71,8 +71,8 @@ pub struct ReceiptChange {
     pub message_id: MessageId,
     /// How far the message has come now.
     pub status: MessageStatus,
-    /// Its error now; `None` clears it.
-    pub error: Option<MessageError>,
+    /// What becomes of its error.
+    pub error: ErrorNews,
     /// When the provider took it, if nobody knew before.
     pub sent_at: Option<Timestamp>,
     /// When it reached the contact, if nobody knew before.
@@ -87,6 +87,17 @@ pub struct ReceiptChange {
     pub outcome: Option<AttemptOutcome>,
     /// The provider's id of what it sent.
     pub provider_message_id: String,
+}
+
+/// What a receipt does to the error of its message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ErrorNews {
+    /// It changes nothing about what the message shows, and so nothing about why.
+    Stays,
+    /// The message did not fail, or it reached the contact after all.
+    Cleared,
+    /// The message failed by it.
+    Failed(MessageError),
 }
 
 /// Judges a receipt. `at` is when it came, as people see it.
@@ -111,7 +122,7 @@ pub fn judge(standing: &Standing, receipt: &Receipt, at: Timestamp) -> Verdict {
         attention,
         message_id: standing.message_id,
         status,
-        error: error(status, receipt),
+        error: error(standing, status, receipt),
         sent_at: (!failed).then_some(when),
         delivered_at: is_at_least(ReceiptStatus::Delivered),
         read_at: is_at_least(ReceiptStatus::Read),
@@ -190,6 +201,8 @@ fn shown(standing: &Standing, number: u32, reached: ReceiptStatus) -> MessageSta
 fn around(standing: &Standing, status: MessageStatus, at: Timestamp) -> (ConversationStatus, Option<Attention>) {
     let own = standing.attention.filter(|attention| attention.message_id == Some(standing.message_id));
     match status {
+        // Whoever asks for a person asks since then and because of that.
+        unmoved if unmoved == standing.status => (standing.conversation, standing.attention),
         MessageStatus::Failed => {
             let conversation = match standing.conversation {
                 ConversationStatus::Open | ConversationStatus::AwaitingContact => ConversationStatus::InProgress,
@@ -210,12 +223,15 @@ fn around(standing: &Standing, status: MessageStatus, at: Timestamp) -> (Convers
     }
 }
 
-fn error(status: MessageStatus, receipt: &Receipt) -> Option<MessageError> {
-    let failure = receipt.failure.as_ref().filter(|_| status == MessageStatus::Failed);
-    if status != MessageStatus::Failed {
-        return None;
+/// What becomes of the error: that of a failed message is of what failed it, not of what is heard of its older attempts.
+fn error(standing: &Standing, status: MessageStatus, receipt: &Receipt) -> ErrorNews {
+    if status == standing.status {
+        return ErrorNews::Stays;
     }
-    Some(failure.map_or_else(
+    if status != MessageStatus::Failed {
+        return ErrorNews::Cleared;
+    }
+    ErrorNews::Failed(receipt.failure.as_ref().map_or_else(
         || MessageError {
             code: "undelivered".into(),
             text: "The provider says that it was not delivered.".into(),

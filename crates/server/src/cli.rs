@@ -258,6 +258,9 @@ pub(crate) struct KeyArgs {
 pub(crate) enum MessageCommand {
     /// List the newest messages.
     List {
+        /// Instead what came and stands in no conversation, because nobody can tell whose it is; it goes after 30 days.
+        #[arg(long)]
+        unplaced: bool,
         /// How many, at most 1000.
         #[arg(long, value_name = "NUMBER", default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=1000))]
         limit: u32,
@@ -385,6 +388,7 @@ mod tests {
             "overture key list".into(),
             format!("overture key revoke {ID}"),
             "overture message list".into(),
+            "overture message list --unplaced --limit 5".into(),
             format!("overture message show {ID}"),
             "overture status".into(),
             "overture doctor".into(),

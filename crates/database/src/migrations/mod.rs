@@ -38,6 +38,11 @@ impl MigratorTrait for Migrator {
                 sqlite: include_str!("m0006_unplaced.sqlite.sql"),
                 postgres: include_str!("m0006_unplaced.postgres.sql"),
             }),
+            Box::new(Step {
+                name: "m0007_retention",
+                sqlite: include_str!("m0007_retention.sqlite.sql"),
+                postgres: include_str!("m0007_retention.postgres.sql"),
+            }),
         ]
     }
 }

@@ -163,4 +163,10 @@ pub trait InboundRepo: Send + Sync {
     /// # Errors
     /// Any `StoreError` of a write.
     async fn keep_unplaced(&self, message: UnplacedMessage) -> Result<Kept, StoreError>;
+
+    /// What stands in no conversation of a tenant, newest first; at most `limit`.
+    ///
+    /// # Errors
+    /// Any `StoreError` of a read.
+    async fn unplaced(&self, tenant: TenantId, limit: u32) -> Result<Vec<UnplacedMessage>, StoreError>;
 }

@@ -32,4 +32,17 @@ pub trait RetentionRepo: Send + Sync {
     /// # Errors
     /// Any `StoreError` of a write.
     async fn sweep_paces(&self, idle: Duration, batch: u32) -> Result<u32, StoreError>;
+
+    /// Deletes at most `batch` messages that stand in no conversation and came longer ago than that; says how many there were.
+    ///
+    /// # Errors
+    /// Any `StoreError` of a write.
+    async fn sweep_unplaced(&self, older_than: Duration, batch: u32) -> Result<u32, StoreError>;
+
+    /// Forgets the whole of at most `batch` messages that contacts sent longer ago than that; the messages stay, with their
+    /// kind and what they say. Says how many there were.
+    ///
+    /// # Errors
+    /// Any `StoreError` of a write.
+    async fn sweep_raw(&self, older_than: Duration, batch: u32) -> Result<u32, StoreError>;
 }

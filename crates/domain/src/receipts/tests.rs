@@ -85,7 +85,7 @@ fn a_failed_message_asks_for_a_person_with_the_providers_reason() {
     let change = news(&sent(Some(ReceiptStatus::Sent)), "SM1", ReceiptStatus::Failed);
     assert_eq!((change.status, change.conversation), (MessageStatus::Failed, ConversationStatus::InProgress));
     assert_eq!(change.attention.map(|attention| attention.reason), Some(AttentionReason::MessageFailed));
-    let error = change.error.unwrap();
+    let ErrorNews::Failed(error) = change.error else { panic!("it failed") };
     assert_eq!((error.code.as_str(), error.provider_code.as_deref()), ("filtered", Some("30007")));
 }
 
@@ -148,7 +148,7 @@ fn delivered_after_failed_clears_the_failure() {
     let own = Attention { reason: AttentionReason::MessageFailed, since: AT, message_id: Some(failed.message_id) };
     failed.attention = Some(own);
     let change = news(&failed, "SM1", ReceiptStatus::Delivered);
-    assert_eq!((change.status, change.error), (MessageStatus::Delivered, None));
+    assert_eq!((change.status, change.error), (MessageStatus::Delivered, ErrorNews::Cleared));
     assert_eq!((change.conversation, change.attention), (ConversationStatus::AwaitingContact, None));
 }
 
@@ -186,6 +186,38 @@ fn any_copy_that_arrived_counts_and_else_the_newest() {
     let failed = standing(MessageStatus::Failed, attempts);
     assert_eq!(news(&failed, "SM9", ReceiptStatus::Sent).status, MessageStatus::Failed, "the newest failed");
     assert_eq!(news(&failed, "SM9", ReceiptStatus::Delivered).status, MessageStatus::Delivered);
+}
+
+#[test]
+fn what_is_told_of_an_older_attempt_of_a_failed_message_leaves_its_error_and_its_attention() {
+    let attempts = || {
+        vec![attempt(1, AttemptOutcome::Unclear, None), attempt(2, AttemptOutcome::Sent, Some(ReceiptStatus::Failed))]
+    };
+    let mut failed = standing(MessageStatus::Failed, attempts());
+    failed.conversation = ConversationStatus::Open;
+    for reason in [AttentionReason::MessageFailed, AttentionReason::MessageUnconfirmed] {
+        let since = Timestamp::from_millis(4_500);
+        failed.attention = Some(Attention { reason, since, message_id: Some(failed.message_id) });
+        for status in [ReceiptStatus::Accepted, ReceiptStatus::Sent, ReceiptStatus::Failed] {
+            let change = news(&failed, "SM9", status);
+            assert_eq!((change.status, &change.error), (MessageStatus::Failed, &ErrorNews::Stays), "{status:?}");
+            assert_eq!((change.conversation, change.attention), (failed.conversation, failed.attention), "{status:?}");
+        }
+    }
+}
+
+#[test]
+fn a_message_that_had_failed_when_its_provider_says_so_keeps_its_reason() {
+    let failed = standing(MessageStatus::Failed, vec![attempt(1, AttemptOutcome::Unclear, None)]);
+    let change = news(&failed, "SM9", ReceiptStatus::Failed);
+    assert_eq!((change.status, change.error, change.attention), (MessageStatus::Failed, ErrorNews::Stays, None));
+}
+
+#[test]
+fn an_older_attempt_that_failed_leaves_why_its_message_is_unconfirmed() {
+    let attempts = vec![attempt(1, AttemptOutcome::Sent, None), attempt(2, AttemptOutcome::Unclear, None)];
+    let change = news(&standing(MessageStatus::Unconfirmed, attempts), "SM1", ReceiptStatus::Failed);
+    assert_eq!((change.status, change.error), (MessageStatus::Unconfirmed, ErrorNews::Stays));
 }
 
 #[test]

@@ -1,8 +1,8 @@
 //! Receipts that come together: each is judged on what those before it leave, and what they change of one conversation is
 //! one change, kept whole or not at all.
 
-use super::{ReceiptChange, Standing, Verdict, judge};
-use crate::entities::{AttemptOutcome, Attention, ConversationStatus, MessageError, MessageStatus};
+use super::{ErrorNews, ReceiptChange, Standing, Verdict, judge};
+use crate::entities::{AttemptOutcome, Attention, ConversationStatus, MessageStatus};
 use crate::ids::{ConversationId, MessageId, Version};
 use crate::ports::{Receipt, ReceiptStatus};
 use crate::time::Timestamp;
@@ -61,8 +61,8 @@ pub struct MessageNews {
     pub id: MessageId,
     /// How far it has come now.
     pub status: MessageStatus,
-    /// Its error now; `None` clears it.
-    pub error: Option<MessageError>,
+    /// What becomes of its error.
+    pub error: ErrorNews,
     /// The provider's id of what was sent.
     pub provider_message_id: String,
     /// When the provider took it, if nobody knew before.
@@ -193,7 +193,9 @@ impl MessageNews {
             }
         }
         self.status = later.status;
-        self.error = later.error;
+        if later.error != ErrorNews::Stays {
+            self.error = later.error;
+        }
         self.provider_message_id = later.provider_message_id;
         self.sent_at = self.sent_at.or(later.sent_at);
         self.delivered_at = self.delivered_at.or(later.delivered_at);

@@ -13,6 +13,9 @@ const KEEP_RECEIPTS_FOR: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 /// How long a pace is kept that keeps nobody waiting: it names a recipient and says nothing any more.
 const KEEP_PACES_FOR: Duration = Duration::from_secs(60 * 60);
 
+/// How long what a provider told is kept as it came, beyond what a message says, and what stands in no conversation at all.
+const KEEP_PAYLOADS_FOR: Duration = Duration::from_secs(30 * 24 * 60 * 60);
+
 /// An engine that has done nothing for so long about what is due has forgotten it, or is far behind: then a wake too many
 /// does no harm.
 const FORGOTTEN_AFTER: Duration = Duration::from_secs(10 * 60);
@@ -20,8 +23,9 @@ const FORGOTTEN_AFTER: Duration = Duration::from_secs(10 * 60);
 const MOST_WOKEN: u32 = 10_000;
 
 /// Deletes what has outlived its purpose (idempotency records after their 24 hours, receipts of
-/// nobody after seven days, counts of quotas after a day, paces that keep nobody waiting) and wakes conversations that no engine
-/// knows of any more although something of theirs is due. Runs hourly, in any process.
+/// nobody after seven days, counts of quotas after a day, paces that keep nobody waiting, what providers told word for word after
+/// thirty days) and wakes conversations that no engine knows of any more although something of theirs is due. Runs hourly, in
+/// any process.
 pub struct Sweep {
     retention: Arc<dyn RetentionRepo>,
     wakeups: Arc<dyn WakeupQueue>,
@@ -38,6 +42,10 @@ pub struct Swept {
     pub quota_uses: u64,
     /// Paces that kept nobody waiting.
     pub paces: u64,
+    /// Messages that stood in no conversation.
+    pub unplaced: u64,
+    /// Messages of contacts whose whole was forgotten.
+    pub raw: u64,
     /// Conversations that were woken because an engine had forgotten them.
     pub forgotten: u32,
 }
@@ -59,6 +67,8 @@ impl Sweep {
         swept.receipts = all(|| self.retention.sweep_receipts(KEEP_RECEIPTS_FOR, BATCH)).await?;
         swept.quota_uses = all(|| self.retention.sweep_quota_uses(BATCH)).await?;
         swept.paces = all(|| self.retention.sweep_paces(KEEP_PACES_FOR, BATCH)).await?;
+        swept.unplaced = all(|| self.retention.sweep_unplaced(KEEP_PAYLOADS_FOR, BATCH)).await?;
+        swept.raw = all(|| self.retention.sweep_raw(KEEP_PAYLOADS_FOR, BATCH)).await?;
         Ok(swept)
     }
 
@@ -100,6 +110,17 @@ mod tests {
     use crate::ports::{MockRetentionRepo, MockWakeupQueue};
     use std::sync::atomic::{AtomicU32, Ordering};
 
+    /// Nothing to delete but idempotency records.
+    fn little() -> MockRetentionRepo {
+        let mut retention = MockRetentionRepo::new();
+        retention.expect_sweep_receipts().returning(|_, _| Ok(0));
+        retention.expect_sweep_quota_uses().returning(|_| Ok(0));
+        retention.expect_sweep_paces().returning(|_, _| Ok(0));
+        retention.expect_sweep_unplaced().returning(|_, _| Ok(0));
+        retention.expect_sweep_raw().returning(|_, _| Ok(0));
+        retention
+    }
+
     #[tokio::test]
     async fn a_sweep_goes_on_until_a_batch_is_not_full() {
         let left = AtomicU32::new(2_500);
@@ -117,17 +138,28 @@ mod tests {
         retention.expect_sweep_quota_uses().withf(|batch| *batch == BATCH).times(1).returning(|_| Ok(2));
         let idle = |age: &Duration, _: &u32| *age == KEEP_PACES_FOR;
         retention.expect_sweep_paces().withf(idle).times(1).returning(|_, _| Ok(5));
+        let payloads = |age: &Duration, _: &u32| *age == KEEP_PAYLOADS_FOR;
+        retention.expect_sweep_unplaced().withf(payloads).times(1).returning(|_, _| Ok(4));
+        retention.expect_sweep_raw().withf(payloads).times(1).returning(|_, _| Ok(6));
         wakeups.expect_wake_forgotten().times(1).returning(|_, _| Ok(0));
         let swept = Sweep::new(Arc::new(retention), Arc::new(wakeups)).execute().await.unwrap();
-        assert_eq!(swept, Swept { idempotency_records: 2_500, receipts: 7, quota_uses: 2, paces: 5, forgotten: 3 });
+        assert_eq!(
+            swept,
+            Swept {
+                idempotency_records: 2_500,
+                receipts: 7,
+                quota_uses: 2,
+                paces: 5,
+                unplaced: 4,
+                raw: 6,
+                forgotten: 3
+            }
+        );
     }
 
     #[tokio::test]
     async fn a_wake_that_fails_keeps_nothing_from_being_deleted() {
-        let mut retention = MockRetentionRepo::new();
-        retention.expect_sweep_receipts().returning(|_, _| Ok(0));
-        retention.expect_sweep_quota_uses().returning(|_| Ok(0));
-        retention.expect_sweep_paces().returning(|_, _| Ok(0));
+        let mut retention = little();
         retention.expect_sweep_idempotency_records().returning(|_| Ok(5));
         let mut wakeups = MockWakeupQueue::new();
         wakeups.expect_wake_forgotten().times(1).returning(|_, _| Ok(BATCH));
@@ -138,10 +170,7 @@ mod tests {
 
     #[tokio::test]
     async fn one_sweep_wakes_only_so_many() {
-        let mut retention = MockRetentionRepo::new();
-        retention.expect_sweep_receipts().returning(|_, _| Ok(0));
-        retention.expect_sweep_quota_uses().returning(|_| Ok(0));
-        retention.expect_sweep_paces().returning(|_, _| Ok(0));
+        let mut retention = little();
         retention.expect_sweep_idempotency_records().returning(|_| Ok(0));
         let mut wakeups = MockWakeupQueue::new();
         wakeups.expect_wake_forgotten().times(10).returning(|_, most| Ok(most));

@@ -236,6 +236,9 @@ pub(crate) struct NewChannelBody {
     config: Map<String, Value>,
     /// What leaves on WhatsApp to a contact that has not written for 24 hours.
     outside_window: Option<OutsideWindowBody>,
+    /// The most messages in a second, from 1 to 10,000. Left out: 80 on the WhatsApp Cloud API, which Meta takes of a number
+    /// that was not upgraded, and no limit elsewhere.
+    max_per_second: Option<u32>,
 }
 
 /// What is to change. `null` clears; what is absent stays.
@@ -272,8 +275,9 @@ impl NewChannelBody {
     /// # Errors
     /// `malformed_json`, `wrong_type`, `unknown_field` or `duplicate_field`, each saying where.
     pub(crate) fn read(body: &[u8]) -> Result<NewChannel, Failure> {
-        let known = ["workspaceId", "type", "transport", "displayName", "config", "outsideWindow"];
-        let [workspace_id, kind, transport, display_name, config, outside] = fields(object(body)?, known, "")?;
+        let known = ["workspaceId", "type", "transport", "displayName", "config", "outsideWindow", "maxPerSecond"];
+        let [workspace_id, kind, transport, display_name, config, outside, per_second] =
+            fields(object(body)?, known, "")?;
         let own = |value, field| Ok::<_, Failure>(text(value, field)?.map(Cow::into_owned));
         let config = config.map(settings).transpose()?.unwrap_or_default();
         Ok(NewChannel {
@@ -283,6 +287,7 @@ impl NewChannelBody {
             display_name: own(display_name, "displayName")?,
             config: config.into_iter().filter_map(|(name, value)| Some((name, value?))).collect(),
             outside_window: outside.map(window).transpose()?,
+            max_per_second: per_second.map(|value| number(&value, "maxPerSecond")).transpose()?,
         })
     }
 }

@@ -106,6 +106,19 @@ async fn a_channel_takes_messages_once_it_was_verified() {
 }
 
 #[tokio::test]
+async fn a_channel_is_made_with_the_most_messages_in_a_second_that_its_owner_says() {
+    let manager = Manager::open().await;
+    for (written, shown) in [(json!(20), json!(20)), (Value::Null, Value::Null)] {
+        let mut body = manager.smtp();
+        body["maxPerSecond"] = written;
+        let made = manager.add(&body).await;
+        assert_eq!((made.status, &made.json()["maxPerSecond"]), (201, &shown));
+        let path = made.header("location").unwrap();
+        assert_eq!(manager.get(path).await.json()["maxPerSecond"], shown);
+    }
+}
+
+#[tokio::test]
 async fn a_sandbox_takes_messages_at_once() {
     let manager = Manager::open().await;
     let mut body = manager.smtp();
@@ -147,6 +160,9 @@ async fn what_does_not_make_a_channel_is_400_that_names_the_field() {
         ("config", json!({ "password": { "fromEnv": "HOME" } }), "wrong_type", "config.password"),
         ("config", json!([]), "wrong_type", "config"),
         ("nickname", json!("x"), "unknown_field", "nickname"),
+        ("maxPerSecond", json!(0), "invalid_channel_limit", "maxPerSecond"),
+        ("maxPerSecond", json!(10_001), "invalid_channel_limit", "maxPerSecond"),
+        ("maxPerSecond", json!("20"), "wrong_type", "maxPerSecond"),
     ] {
         let mut body = manager.smtp();
         body[field] = value;

@@ -6,15 +6,22 @@ use crate::failure::Failure;
 use crate::hints::hint;
 use crate::printer::{Answer, table};
 use overture_domain::entities::{Attempt, AttemptOutcome, MessageError};
-use overture_domain::ports::{ConversationRepo, MessageDetails};
+use overture_domain::ports::{ConversationRepo, InboundRepo, MessageDetails, UnplacedMessage};
 use overture_domain::time::Timestamp;
+use overture_domain::values::DisplayName;
 use serde_json::{Value, json};
+
+/// How many characters of a text stand in a table.
+const GLANCE: usize = 60;
 
 pub(super) async fn run(context: &Context, command: MessageCommand) -> Result<Answer, Failure> {
     let database = context.open().await?;
     match command {
-        MessageCommand::List { limit, of } => {
+        MessageCommand::List { unplaced, limit, of } => {
             let tenant = the_tenant(&database, of).await?;
+            if unplaced {
+                return Ok(strays(&database.unplaced(tenant.id, limit).await?));
+            }
             let messages = database.newest_messages(tenant.id, limit).await?;
             let items: Vec<_> = messages.iter().map(item).collect();
             let rows: Vec<_> = messages.iter().map(row).collect();
@@ -29,6 +36,49 @@ pub(super) async fn run(context: &Context, command: MessageCommand) -> Result<An
             Err(Failure::new(format!("There is no message {id}"))
                 .remedy(format!("{} shows the newest.", hint("message list"))))
         }
+    }
+}
+
+/// What stands in no conversation.
+fn strays(messages: &[UnplacedMessage]) -> Answer {
+    let items: Vec<_> = messages.iter().map(stray).collect();
+    let rows: Vec<_> = messages.iter().map(stray_row).collect();
+    let headings = ["RECEIVED", "CHANNEL", "FROM", "NAME", "KIND", "CONTENT"];
+    Answer::new(json!({ "items": items }), table(headings, &rows))
+}
+
+fn stray(message: &UnplacedMessage) -> Value {
+    json!({
+        "channelId": message.channel_id.to_string(),
+        "providerMessageId": message.provider_message_id,
+        "from": message.sender,
+        "name": message.sender_name.as_ref().map(DisplayName::as_str),
+        "kind": message.kind,
+        "content": message.content.as_str(),
+        "raw": message.raw,
+        "writtenAt": message.written_at.map(|time| time.to_string()),
+        "receivedAt": message.at.to_string(),
+    })
+}
+
+fn stray_row(message: &UnplacedMessage) -> [String; 6] {
+    [
+        message.at.to_string(),
+        message.channel_id.to_string(),
+        glance(&message.sender),
+        glance(message.sender_name.as_ref().map_or("", DisplayName::as_str)),
+        glance(&message.kind),
+        glance(message.content.as_str()),
+    ]
+}
+
+/// The beginning of a text that strangers wrote, as one line that steers no terminal.
+fn glance(text: &str) -> String {
+    let line = text.split(|c: char| c.is_whitespace() || c.is_control()).filter(|word| !word.is_empty());
+    let line = line.collect::<Vec<_>>().join(" ");
+    match line.char_indices().nth(GLANCE) {
+        Some((end, _)) => format!("{}…", &line[..end]),
+        None => line,
     }
 }
 
@@ -109,4 +159,16 @@ fn text(details: &MessageDetails) -> String {
     lines.push(String::new());
     lines.push(message.content.as_str().to_owned());
     lines.join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_glance_is_one_line_of_a_strangers_text_without_what_steers_a_terminal() {
+        assert_eq!(glance("Good\n\n morning,\u{1b}[2J Jan\u{7}"), "Good morning, [2J Jan");
+        assert_eq!(glance(&"é".repeat(GLANCE)), "é".repeat(GLANCE));
+        assert_eq!(glance(&"é".repeat(GLANCE + 1)), format!("{}…", "é".repeat(GLANCE)));
+    }
 }

@@ -50,7 +50,8 @@ fn text(overview: &Overview, warning: Option<&str>) -> String {
     lines.push(format!("channels in error     {}{where_to_look}", overview.channels_in_error));
     lines.push(format!("asking for a person   {}", overview.attention));
     if overview.unplaced > 0 {
-        lines.push(format!("in no conversation    {} (came, and nobody can tell whose they are)", overview.unplaced));
+        let where_to_look = hint("message list --unplaced");
+        lines.push(format!("in no conversation    {} (came; {where_to_look} shows them)", overview.unplaced));
     }
     lines.extend(warning.map(|warning| format!("warning               {warning}")));
     lines.join("\n")

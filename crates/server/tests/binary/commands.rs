@@ -171,6 +171,7 @@ fn every_command_that_ends_prints_one_json_object_and_nothing_else() {
         &["channel", "list"],
         &["key", "list"],
         &["message", "list"],
+        &["message", "list", "--unplaced"],
         &["status"],
         &["doctor"],
         &["openapi"],

@@ -22,8 +22,15 @@ fn default_toml_starts_on_sqlite_with_the_embedded_engine_and_every_sender() {
 }
 
 /// Every step of the schema.
-const STEPS: [&str; 6] =
-    ["m0001_first", "m0002_providers", "m0003_channel_management", "m0004_paces", "m0005_quotas", "m0006_unplaced"];
+const STEPS: [&str; 7] = [
+    "m0001_first",
+    "m0002_providers",
+    "m0003_channel_management",
+    "m0004_paces",
+    "m0005_quotas",
+    "m0006_unplaced",
+    "m0007_retention",
+];
 
 #[test]
 fn production_toml_chooses_postgres_and_temporal_and_waits_for_its_migration() {

@@ -5,5 +5,6 @@
 
 mod commands;
 mod configuration;
+mod messages;
 mod serving;
 mod support;

@@ -6,13 +6,14 @@ use async_trait::async_trait;
 use overture_domain::entities::{
     Address, Contact, Conversation, ConversationStatus, Direction, Message, MessageError, MessageStatus, Recipient,
 };
-use overture_domain::ids::{ChannelId, ConversationId, MessageId, Version};
+use overture_domain::ids::{ChannelId, ConversationId, MessageId, TenantId, Version};
 use overture_domain::ports::{
     ContactChoice, InboundRepo, Kept, PlacedMessage, Placement, SaveError, StoreError, Thread, ThreadConversation,
     UnplacedMessage,
 };
 use overture_domain::time::Timestamp;
 use overture_domain::values::{PhoneNumber, Wording};
+use std::cmp::Reverse;
 use std::time::Duration;
 
 #[async_trait]
@@ -52,6 +53,16 @@ impl InboundRepo for MemoryStore {
             Kept::New
         })
     }
+
+    async fn unplaced(&self, tenant: TenantId, limit: u32) -> Result<Vec<UnplacedMessage>, StoreError> {
+        self.transact(|tables, _| {
+            let own =
+                |channel: &ChannelId| tables.channels.get(channel).is_some_and(|row| row.channel.tenant_id == tenant);
+            let mut rows: Vec<_> = tables.unplaced.iter().filter(|((channel, _), _)| own(channel)).collect();
+            rows.sort_by_key(|(key, message)| Reverse((message.at, *key)));
+            rows.into_iter().take(limit as usize).map(|(_, message)| message.clone()).collect()
+        })
+    }
 }
 
 impl Tables {
@@ -80,9 +91,14 @@ impl Tables {
     }
 
     fn keep_message(&mut self, message: &PlacedMessage, now: Timestamp) -> Result<Kept, SaveError> {
+        let here = |row: &MessageRow| {
+            let conversation = self.conversations.get(&row.message.conversation_id);
+            conversation.is_some_and(|row| row.conversation.channel_id == message.channel_id)
+        };
         let same = |row: &MessageRow| {
             row.message.direction == Direction::Inbound
                 && row.message.provider_message_id.as_ref() == Some(&message.provider_message_id)
+                && here(row)
         };
         if self.messages.values().any(same) {
             return Ok(Kept::Repeated);
@@ -193,6 +209,7 @@ impl Tables {
             message,
             wire_message_id: None,
             wording: Wording::AsWritten,
+            raw: placed.raw.clone(),
             held_within: None,
             next_attempt_at: now,
             turns: Turns::default(),

@@ -7,7 +7,7 @@ use overture_domain::entities::MessageStatus;
 use overture_domain::ids::{ChannelId, ConversationId, MessageId, Version};
 use overture_domain::ports::{KeptReceipts, Receipt, ReceiptRepo, StoreError};
 use overture_domain::receipts::{
-    AttemptStanding, ConversationChange, Judged, JudgedConversation, JudgedReceipt, MessageNews, Standing,
+    AttemptStanding, ConversationChange, ErrorNews, Judged, JudgedConversation, JudgedReceipt, MessageNews, Standing,
 };
 use overture_domain::time::Timestamp;
 
@@ -123,7 +123,11 @@ impl Tables {
         let Some(row) = self.messages.get_mut(&news.id) else { return };
         let message = &mut row.message;
         message.status = news.status;
-        message.error = news.error;
+        match news.error {
+            ErrorNews::Stays => {}
+            ErrorNews::Cleared => message.error = None,
+            ErrorNews::Failed(error) => message.error = Some(error),
+        }
         message.provider_message_id = Some(news.provider_message_id);
         message.sent_at = message.sent_at.or(news.sent_at);
         message.delivered_at = message.delivered_at.or(news.delivered_at);

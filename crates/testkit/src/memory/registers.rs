@@ -212,6 +212,26 @@ impl RetentionRepo for MemoryStore {
     async fn sweep_paces(&self, idle: Duration, batch: u32) -> Result<u32, StoreError> {
         self.transact(|tables, now| tables.forget_paces(idle, batch, now))
     }
+
+    async fn sweep_unplaced(&self, older_than: Duration, batch: u32) -> Result<u32, StoreError> {
+        self.transact(|tables, now| {
+            let mut swept = 0;
+            tables.unplaced.retain(|_, message| {
+                let past = message.at.plus(older_than) <= now && swept < batch;
+                swept += u32::from(past);
+                !past
+            });
+            swept
+        })
+    }
+
+    async fn sweep_raw(&self, older_than: Duration, batch: u32) -> Result<u32, StoreError> {
+        self.transact(|tables, now| {
+            let old = |row: &&mut MessageRow| row.raw.is_some() && row.next_attempt_at.plus(older_than) <= now;
+            let past = tables.messages.values_mut().filter(old).take(batch as usize);
+            past.map(|row| row.raw = None).count().try_into().unwrap_or(batch)
+        })
+    }
 }
 
 #[async_trait]

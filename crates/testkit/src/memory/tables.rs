@@ -75,6 +75,8 @@ pub(super) struct MessageRow {
     pub(super) message: Message,
     pub(super) wire_message_id: Option<String>,
     pub(super) wording: Wording,
+    /// The whole of what a contact sent, where its text does not say everything.
+    pub(super) raw: Option<String>,
     /// How long its own time is, while it is held.
     pub(super) held_within: Option<Duration>,
     /// Of what a contact wrote: when it was kept.

@@ -1,5 +1,6 @@
 //! What contacts write: kept once, where it belongs.
 
+use super::retention::unplaced;
 use super::stage::{HOUR, SEEN, content, ended, name};
 use super::{Place, Stage};
 use futures_util::future::join_all;
@@ -9,7 +10,6 @@ use overture_domain::entities::{
 use overture_domain::ids::ConversationId;
 use overture_domain::ports::{
     Begun, ContactChoice, Held, Kept, NewIds, OpenConversation, PlacedMessage, Placement, SYSTEM, SaveError, Thread,
-    UnplacedMessage,
 };
 use overture_domain::values::{FilledTemplate, PhoneNumber, TemplateMessage, TemplateName, TemplateVariables, Wording};
 use std::time::Duration;
@@ -19,13 +19,13 @@ pub(super) fn phone_of(address: &Address) -> PhoneNumber {
 }
 
 impl Stage {
-    async fn thread(&self, place: Place, from: &PhoneNumber) -> Thread {
+    pub(super) async fn thread(&self, place: Place, from: &PhoneNumber) -> Thread {
         let found = self.ports.inbound.thread(place.channel, Some(from.clone()), from.as_str().into()).await;
         found.expect("thread").expect("the channel is there")
     }
 
     /// A message of that sender, placed as it would be on that thread.
-    fn placed(&self, place: Place, from: &PhoneNumber, thread: &Thread, id: &str) -> PlacedMessage {
+    pub(super) fn placed(&self, place: Place, from: &PhoneNumber, thread: &Thread, id: &str) -> PlacedMessage {
         let placement = match (&thread.conversation, &thread.contact) {
             (Some(going_on), _) => {
                 Placement::In { id: going_on.id, expected: going_on.version, status: ConversationStatus::InProgress }
@@ -72,7 +72,7 @@ impl Stage {
         self.ports.inbound.keep_message(self.placed(place, from, &thread, id)).await
     }
 
-    async fn messages_in(&self, conversation: ConversationId) -> Vec<Message> {
+    pub(super) async fn messages_in(&self, conversation: ConversationId) -> Vec<Message> {
         self.ports.conversations.messages(self.home.tenant, conversation, None, 100).await.expect("messages")
     }
 }
@@ -115,6 +115,8 @@ pub async fn the_same_message_twice_is_kept_once(stage: &Stage) {
     assert_eq!(stage.write(place, &from, "IN1").await.expect("keep"), Kept::Repeated);
     assert_eq!(stage.messages_in(opening.conversation_id).await.len(), 2);
     assert_eq!(stage.loaded(opening.conversation_id).await.process.version, version);
+    let elsewhere = stage.write(stage.sms_channel().await, &from, "IN1").await.expect("keep");
+    assert_eq!(elsewhere, Kept::New, "on another channel the same id is another message");
 }
 
 /// The others are repetitions, or lose the race and are then.
@@ -269,22 +271,11 @@ pub async fn what_a_provider_tells_in_a_contacts_place_is_kept_and_changes_nothi
 
 /// On another channel the same id is another message.
 pub async fn what_has_no_place_is_kept_once_and_counted(stage: &Stage) {
-    let unplaced = |place: Place| UnplacedMessage {
-        channel_id: place.channel,
-        provider_message_id: "IN1".into(),
-        sender: "US.13491208655302741918".into(),
-        sender_name: Some(name("Jan")),
-        kind: "text".into(),
-        content: content("Good morning"),
-        raw: Some("{\"id\":1}".into()),
-        written_at: Some(SEEN),
-        at: SEEN,
-    };
     let count = async || stage.ports.observatory.overview().await.expect("overview").unplaced;
     let (one, other) = (stage.sms_channel().await, stage.sms_channel().await);
     assert_eq!(count().await, 0);
     for (place, expected) in [(one, Kept::New), (one, Kept::Repeated), (other, Kept::New)] {
-        assert_eq!(stage.ports.inbound.keep_unplaced(unplaced(place)).await.expect("keep"), expected);
+        assert_eq!(stage.ports.inbound.keep_unplaced(unplaced(place, "IN1", SEEN)).await.expect("keep"), expected);
     }
     assert_eq!(count().await, 2);
 }
@@ -401,15 +392,19 @@ pub async fn a_template_that_was_asked_for_leaves_inside_the_window_too(stage: &
 impl Stage {
     /// A conversation whose message is held for so long, to somebody who has never written.
     pub(super) async fn held(&self, place: Place, phone: Address, for_: Duration) -> OpenConversation {
+        let opening = self.to_hold(place, phone, for_).await;
+        self.open(&opening).await;
+        opening
+    }
+
+    /// The same before it is opened.
+    pub(super) async fn to_hold(&self, place: Place, phone: Address, for_: Duration) -> OpenConversation {
         let held = Held { for_, opener_id: self.ids.message_id(), opener: filled() };
         let opening = match self.contact(place.tenant, &phone).await {
             None => self.creating(place, vec![phone]),
             Some(contact) => self.using(place, &contact),
         };
-        let opening =
-            OpenConversation { wire_message_id: None, held: Some(held), claimed_for: Duration::ZERO, ..opening };
-        self.open(&opening).await;
-        opening
+        OpenConversation { wire_message_id: None, held: Some(held), claimed_for: Duration::ZERO, ..opening }
     }
 
     pub(super) async fn statuses(&self, opening: &OpenConversation) -> Vec<MessageStatus> {

@@ -21,6 +21,7 @@ pub mod reading;
 pub mod receipts;
 pub mod registers;
 pub mod repeating;
+pub mod retention;
 pub mod saving;
 mod stage;
 pub mod tenancy;
@@ -184,6 +185,7 @@ macro_rules! store_contract {
                     what_does_not_exist_is_absent_and_no_error
                     messages_are_read_after_a_position
                     the_newest_messages_come_first_and_no_more_than_asked
+                    what_has_no_place_is_read_newest_first_and_no_more_than_asked
                     the_overview_counts_what_is_there
                     a_store_that_works_answers;
                 attempts:
@@ -237,6 +239,7 @@ macro_rules! store_contract {
                     the_time_of_a_message_that_waits_its_turn_stands_still_in_a_pause
                     the_time_of_a_message_without_a_turn_stands_still_in_a_pause
                     who_waits_for_a_turn_gets_another_when_the_limit_is_changed
+                    who_loses_the_race_for_a_probe_has_used_no_pace
                     paces_that_keep_nobody_waiting_are_swept;
                 faults:
                     a_faulty_channel_is_in_error_and_says_why
@@ -266,8 +269,12 @@ macro_rules! store_contract {
                     receipts_of_nobody_are_kept_beside_known_ones_in_one_call
                     equal_calls_at_once_with_many_conversations_leave_what_one_would
                     a_receipt_settles_an_unclear_attempt
+                    a_failed_message_keeps_its_error_and_its_attention_when_an_older_attempt_is_heard_of
                     when_the_contact_wrote_is_dated_as_the_attempts_are
                     receipts_of_nobody_are_swept_when_their_time_has_passed;
+                retention:
+                    what_has_no_place_is_swept_when_its_time_has_passed
+                    the_whole_of_what_a_contact_sent_is_forgotten_when_its_time_has_passed_and_the_message_stays;
                 inbound:
                     what_a_contact_writes_stands_in_the_latest_conversation
                     the_same_message_twice_is_kept_once
@@ -297,7 +304,8 @@ macro_rules! store_contract {
                     what_waits_for_an_answer_is_in_vain_once_what_was_to_ask_has_failed
                     a_receipt_may_say_that_what_was_to_ask_has_failed
                     nobody_waits_in_vain_while_what_was_to_ask_may_have_arrived
-                    who_joins_what_is_asked_while_it_fails_asks_anew_or_waits_in_vain;
+                    who_joins_what_is_asked_while_it_fails_asks_anew_or_waits_in_vain
+                    who_joins_what_is_asked_while_the_contact_answers_is_not_held;
                 managing:
                     a_channel_is_shown_with_its_settings_and_the_names_of_its_secrets
                     channels_are_read_page_by_page

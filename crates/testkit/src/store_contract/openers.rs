@@ -1,11 +1,16 @@
 //! What asks contacts to write, when it fails: nobody waits for an answer that cannot come.
 
+use super::inbound::phone_of;
 use super::stage::{HOUR, ended};
 use super::{Place, Stage, receipts};
-use futures_util::future::join;
+use futures_util::future::{join, join_all};
 use overture_domain::entities::{Address, AttemptOutcome, MessageStatus};
 use overture_domain::ids::MessageId;
-use overture_domain::ports::{Begun, OpenConversation, ProcessChange, ReceiptStatus};
+use overture_domain::ports::{Begun, Kept, OpenConversation, PlacedMessage, ProcessChange, ReceiptStatus};
+use tokio::task::JoinHandle;
+
+/// How often two race.
+const RACES: usize = 20;
 
 impl Stage {
     /// Two texts that wait for one contact, each in a conversation of its own; the first has what asks.
@@ -22,6 +27,14 @@ impl Stage {
         change.message.id = opener(opening);
         change.attempt = Some(ended(attempt.number, outcome));
         change
+    }
+
+    /// Opens it beside whatever else goes on.
+    fn opens(&self, opening: &OpenConversation) -> JoinHandle<()> {
+        let (conversations, opening) = (self.ports.conversations.clone(), opening.clone());
+        tokio::spawn(async move {
+            conversations.open(opening).await.expect("this opening applies");
+        })
     }
 
     async fn waits_in_vain(&self, opening: &OpenConversation) -> bool {
@@ -101,5 +114,38 @@ pub async fn who_joins_what_is_asked_while_it_fails_asks_anew_or_waits_in_vain(s
         let (joined, ()) = join(stage.held(place, phone, HOUR), stage.apply(&change)).await;
         let asks_anew = stage.statuses(&joined).await.len() == 2;
         assert_eq!(stage.waits_in_vain(&joined).await, !asks_anew);
+    }
+}
+
+/// Whichever is first: it leaves with what was held before it, or finds the window open and asks nobody.
+pub async fn who_joins_what_is_asked_while_the_contact_answers_is_not_held(stage: &Stage) {
+    for round in 0..RACES {
+        let (place, phone) = (stage.whatsapp_channel().await, stage.phone());
+        let first = stage.held(place, phone.clone(), HOUR).await;
+        let mut joining = Vec::new();
+        for _ in 0..3 {
+            joining.push(stage.to_hold(place, phone.clone(), HOUR).await);
+        }
+        let from = phone_of(&phone);
+        let thread = stage.thread(place, &from).await;
+        let answer = PlacedMessage { written_at: None, ..stage.placed(place, &from, &thread, "IN1") };
+        let mut racing: Vec<_> = joining.iter().map(|opening| stage.opens(opening)).collect();
+        let inbound = stage.ports.inbound.clone();
+        let answers = tokio::spawn(async move {
+            assert_eq!(inbound.keep_message(answer).await.expect("keep"), Kept::New);
+        });
+        // Each time from another place in the line.
+        racing.insert(round % (joining.len() + 1), answers);
+        for raced in join_all(racing).await {
+            raced.expect("nobody panics");
+        }
+        assert!(stage.ports.inbound.wrote_within(place.channel, &from, HOUR).await.expect("wrote_within"));
+        for opening in [&first].into_iter().chain(&joining) {
+            let pending = stage.loaded(opening.conversation_id).await.process.pending;
+            assert!(pending.iter().all(|pending| pending.status == MessageStatus::Queued), "{round}: {pending:?}");
+            let leaves = pending.iter().any(|pending| pending.id == opening.message_id);
+            let asks = pending.iter().any(|pending| pending.id == opener(opening));
+            assert_eq!((leaves, asks), (true, *opening == first), "{round}: {pending:?}");
+        }
     }
 }

@@ -9,7 +9,9 @@ use overture_domain::entities::{
     Address, AttemptOutcome, Channel, ChannelKind, ChannelLimits, ChannelSettings, MessageStatus, OnUnclear, Transport,
 };
 use overture_domain::ids::MessageId;
-use overture_domain::ports::{Begun, ChannelRevision, Hold, LimitScope, NewIds, OpenConversation, ProcessChange};
+use overture_domain::ports::{
+    Begun, ChannelChange, ChannelRevision, Hold, LimitScope, NewIds, OpenConversation, ProcessChange,
+};
 use overture_domain::values::{DeliverWithin, Wording};
 use std::time::Duration;
 
@@ -254,6 +256,30 @@ pub async fn who_waits_for_a_turn_gets_another_when_the_limit_is_changed(stage: 
     assert!(stage.is_claimable(texts[11].conversation_id).await, "it was woken");
     for text in [&texts[11], &hasty] {
         stage.attempt_soon(text.message_id, HOUR).await;
+    }
+}
+
+/// When the channel works again, each of them goes at once.
+pub async fn who_loses_the_race_for_a_probe_has_used_no_pace(stage: &Stage) {
+    let place = stage.whatsapp_channel().await;
+    let finder = stage.texts(place, &stage.phone(), 1).await.remove(0);
+    let mut racing = Vec::new();
+    for _ in 0..16 {
+        racing.extend(stage.texts(place, &stage.phone(), 1).await);
+    }
+    stage.meet_fault(&finder, Duration::ZERO).await;
+    let tasks = racing.iter().map(|text| {
+        let (deliveries, message) = (stage.ports.deliveries.clone(), text.message_id);
+        tokio::spawn(async move { deliveries.begin_attempt(message, HOUR).await.expect("begin_attempt") })
+    });
+    let begun: Vec<_> = join_all(tasks).await.into_iter().map(|it| it.expect("no begin panics")).collect();
+    let won = begun.iter().position(|it| matches!(it, Begun::Attempt(attempt) if attempt.probes)).expect("one probes");
+    let prober = racing.swap_remove(won);
+    let change =
+        ProcessChange { channel: Some(ChannelChange::Works { id: place.channel }), ..stage.sent(&prober, 1).await };
+    stage.apply(&change).await;
+    for loser in &racing {
+        stage.attempt(loser.message_id, HOUR).await;
     }
 }
 

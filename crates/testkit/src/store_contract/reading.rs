@@ -1,9 +1,10 @@
 //! What people and operators read.
 
+use super::retention::unplaced;
 use super::stage::{HOUR, Stage};
 use overture_domain::entities::{Attention, AttentionReason, MessageStatus};
 use overture_domain::ids::MessageId;
-use overture_domain::ports::{NewIds, Position};
+use overture_domain::ports::{NewIds, Position, UnplacedMessage};
 use overture_domain::time::Timestamp;
 use std::time::Duration;
 use uuid::Uuid;
@@ -55,6 +56,25 @@ pub async fn the_newest_messages_come_first_and_no_more_than_asked(stage: &Stage
     assert_eq!(newest(stage, 3).await, expected[..3]);
     assert_eq!(newest(stage, 0).await, []);
     assert_eq!(newest(stage, u32::MAX).await, expected);
+}
+
+/// As it came, over all channels of the tenant and no other's.
+pub async fn what_has_no_place_is_read_newest_first_and_no_more_than_asked(stage: &Stage) {
+    let (one, other) = (stage.sms_channel().await, stage.whatsapp_channel().await);
+    let theirs = stage.another_tenant().await;
+    let at = |seconds: i64| Timestamp::from_millis(seconds * 1_000);
+    let plain =
+        |message: UnplacedMessage| UnplacedMessage { sender_name: None, raw: None, written_at: None, ..message };
+    let newest_last = [unplaced(one, "IN1", at(1)), plain(unplaced(other, "IN2", at(3))), unplaced(one, "IN0", at(5))];
+    let kept_order = [&newest_last[1], &newest_last[2], &newest_last[0], &unplaced(theirs, "IN1", at(4))];
+    for message in kept_order {
+        stage.ports.inbound.keep_unplaced(message.clone()).await.expect("keep");
+    }
+    let expected: Vec<_> = newest_last.iter().rev().cloned().collect();
+    let read = async |limit| stage.ports.inbound.unplaced(stage.home.tenant, limit).await.expect("unplaced");
+    assert_eq!(read(10).await, expected);
+    assert_eq!(read(2).await, expected[..2]);
+    assert_eq!(read(0).await, []);
 }
 
 /// Messages by status, wakeups, channels in error, conversations that ask for a person.

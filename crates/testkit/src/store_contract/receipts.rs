@@ -317,6 +317,37 @@ pub async fn a_receipt_settles_an_unclear_attempt(stage: &Stage) {
     assert_eq!(stage.status(&opening).await, MessageStatus::Delivered);
 }
 
+/// What failed it is what people are told, with when; the older attempt is settled all the same.
+pub async fn a_failed_message_keeps_its_error_and_its_attention_when_an_older_attempt_is_heard_of(stage: &Stage) {
+    let opening = stage.text_opened(stage.sms_channel().await).await;
+    stage.attempt(opening.message_id, HOUR).await;
+    let mut again = stage.try_again(&opening, 1, Duration::ZERO).await;
+    again.attempt = Some(ended(1, AttemptOutcome::Unclear));
+    stage.apply(&again).await;
+    stage.attempt_soon(opening.message_id, HOUR).await;
+    stage.take_as(&opening, 2, "SM2").await;
+    stage.take(&opening, &receipt("SM2", ReceiptStatus::Failed)).await;
+    let told = async || {
+        let message = stage.message(&opening).await.message;
+        (message.status, message.error, stage.loaded(opening.conversation_id).await.process.attention)
+    };
+    let before = told().await;
+    assert_eq!(
+        (before.0, before.1.as_ref().map(|error| error.code.as_str())),
+        (MessageStatus::Failed, Some("filtered"))
+    );
+    for status in [ReceiptStatus::Sent, ReceiptStatus::Failed] {
+        let late = Receipt { failure: None, ..of(opening.message_id, receipt("SM1", status)) };
+        let standing = stage.standing(&opening, &late).await;
+        let judged = judge_all([(late, standing)], SEEN.plus(HOUR));
+        assert_eq!(stage.ports.receipts.keep(opening.channel_id, judged).await.expect("keep"), NEW);
+        assert_eq!(told().await, before, "{status:?}");
+    }
+    assert_eq!(stage.message(&opening).await.attempts[0].outcome, Some(AttemptOutcome::Sent));
+    stage.take(&opening, &receipt("SM1", ReceiptStatus::Delivered)).await;
+    assert_eq!(told().await, (MessageStatus::Delivered, None, None));
+}
+
 /// By the database's clock, as the beginning of the attempt: whoever decides whose turn it is compares the two.
 pub async fn when_the_contact_wrote_is_dated_as_the_attempts_are(stage: &Stage) {
     let place = stage.sms_channel().await;

@@ -43,9 +43,20 @@ fn what_settles_an_unclear_attempt_stays_settled_by_what_comes_behind_it() {
     let judged = judge_all(statuses.map(|status| (receipt("SM9", status), Some(unclear()))), AT);
     let change = judged.conversations[0].change.clone().unwrap();
     let news = &change.messages[0];
-    assert_eq!((news.status, news.error.clone()), (MessageStatus::Delivered, None));
+    assert_eq!((news.status, news.error.clone()), (MessageStatus::Delivered, ErrorNews::Cleared));
     assert_eq!(news.attempts[0].outcome, Some(AttemptOutcome::Sent));
     assert_eq!((change.status, change.attention), (ConversationStatus::AwaitingContact, None));
+}
+
+#[test]
+fn what_failed_a_message_stays_its_error_by_what_an_older_attempt_tells_beside_it() {
+    let attempts = || vec![attempt(1, AttemptOutcome::Unclear, None), attempt(2, AttemptOutcome::Sent, None)];
+    let told = |id, status| (receipt(id, status), Some(standing(MessageStatus::Sent, attempts())));
+    let found = [told("SM2", ReceiptStatus::Failed), told("SM9", ReceiptStatus::Sent)];
+    let change = judge_all(found, AT).conversations.remove(0).change.unwrap();
+    let news = &change.messages[0];
+    assert_eq!((news.status, news.attempts.len()), (MessageStatus::Failed, 2));
+    assert!(matches!(&news.error, ErrorNews::Failed(error) if error.code == "filtered"), "{:?}", news.error);
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Makes a channel.
 
-use super::{ChannelRule, ManageChannelError, Reach, display_name};
+use super::{ChannelRule, MOST_PER_SECOND, ManageChannelError, Reach, display_name, limit};
 use crate::entities::{Channel, ChannelKind, ChannelLimits, ChannelState, OnUnclear, Transport};
 use crate::ids::{Version, WorkspaceId};
 use crate::ports::{
@@ -26,6 +26,8 @@ pub struct NewChannel {
     pub config: WrittenSettings,
     /// What leaves outside the window of WhatsApp.
     pub outside_window: Option<WrittenWindow>,
+    /// The most messages in a second; `None`: what its provider is known to take.
+    pub max_per_second: Option<i64>,
 }
 
 /// Makes a channel. One that leaves this machine begins `unverified` and takes no messages before it was verified; a
@@ -61,6 +63,7 @@ impl AddChannel {
         let transport =
             word(new.transport.as_deref(), ChannelRule::Transport, "transport", Transport::ALL, Transport::as_str)?;
         let name = display_name(new.display_name.as_deref())?;
+        let limits = limits(transport, new.max_per_second)?;
         let checked = self.settings.check(kind, transport, &new.config);
         let CheckedSettings { settings, message_id_domain } =
             checked.map_err(|flaw| ManageChannelError::setting(&flaw))?;
@@ -82,7 +85,7 @@ impl AddChannel {
             state: if transport == Transport::Sandbox { ChannelState::Active } else { ChannelState::Unverified },
             enabled: true,
             paused_at: None,
-            limits: ChannelLimits::default_for(transport),
+            limits,
             on_unclear: OnUnclear::default_for(kind),
             fault: None,
             message_id_domain,
@@ -98,6 +101,14 @@ impl AddChannel {
 fn workspace_of(text: Option<&String>) -> Result<WorkspaceId, ManageChannelError> {
     required_id(&text.cloned(), "workspaceId", ProblemCode::InvalidWorkspaceId, WorkspaceId::parse)
         .map_err(ManageChannelError::Place)
+}
+
+/// What its provider is known to take, unless somebody knows better.
+fn limits(transport: Transport, max_per_second: Option<i64>) -> Result<ChannelLimits, ManageChannelError> {
+    const REMEDY: &str = "Write one, or leave it out for what the provider is known to take.";
+    let usual = ChannelLimits::default_for(transport);
+    let written = max_per_second.map(|most| limit("maxPerSecond", most, MOST_PER_SECOND, REMEDY)).transpose()?;
+    Ok(ChannelLimits { max_per_second: written.or(usual.max_per_second), ..usual })
 }
 
 /// One of the known words.

@@ -1,6 +1,6 @@
 //! Changes a channel.
 
-use super::{ChannelRule, DECISIONS, ManageChannelError, Reach, display_name};
+use super::{ChannelRule, DECISIONS, ManageChannelError, Reach, display_name, limit};
 use crate::entities::{ChannelConnection, ChannelLimits};
 use crate::ids::ChannelId;
 use crate::ports::{
@@ -163,14 +163,8 @@ fn limits(known: &ChannelLimits, patch: &ChannelPatch) -> Result<Option<ChannelL
     Ok((limits != *known).then_some(limits))
 }
 
-fn number(field: &'static str, limit: i64, highest: i64) -> Result<u32, ManageChannelError> {
-    u32::try_from(limit).ok().filter(|_| (1..=highest).contains(&limit)).ok_or_else(|| {
-        let flaw = Flaw::new(
-            format!("is no number from 1 to {highest}"),
-            "Write one, or null for no limit; enabled switches a channel off.",
-        );
-        ManageChannelError::refused(ChannelRule::Limit, field, &flaw)
-    })
+fn number(field: &'static str, written: i64, highest: i64) -> Result<u32, ManageChannelError> {
+    limit(field, written, highest, "Write one, or null for no limit; enabled switches a channel off.")
 }
 
 fn allowed_countries(codes: &[String]) -> Result<BTreeSet<Country>, ManageChannelError> {

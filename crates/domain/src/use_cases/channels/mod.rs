@@ -134,6 +134,14 @@ impl ManageChannelError {
     }
 }
 
+/// A limit of a channel: a number from 1 on.
+fn limit(field: &'static str, written: i64, highest: i64, remedy: &'static str) -> Result<u32, ManageChannelError> {
+    u32::try_from(written).ok().filter(|_| (1..=highest).contains(&written)).ok_or_else(|| {
+        let flaw = Flaw::new(format!("is no number from 1 to {highest}"), remedy);
+        ManageChannelError::refused(ChannelRule::Limit, field, &flaw)
+    })
+}
+
 /// What a channel is called: one line that people can tell from others.
 fn display_name(text: Option<&str>) -> Result<String, ManageChannelError> {
     const FIELD: &str = "displayName";

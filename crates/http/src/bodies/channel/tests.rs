@@ -40,7 +40,7 @@ fn the_documented_fields_are_the_fields_that_are_read() {
     }
     assert_eq!(
         documented::<NewChannelBody>(),
-        ["config", "displayName", "outsideWindow", "transport", "type", "workspaceId"]
+        ["config", "displayName", "maxPerSecond", "outsideWindow", "transport", "type", "workspaceId"]
     );
     let patch = [
         "allowedCountries",

@@ -13,6 +13,7 @@ fn wanted(transport: Transport) -> NewChannel {
         display_name: Some(" Support\tdesk ".into()),
         config: [("from".to_owned(), text("a@example.com"))].into(),
         outside_window: None,
+        max_per_second: None,
     }
 }
 
@@ -53,6 +54,22 @@ async fn a_new_channel_sends_in_a_second_what_its_provider_is_known_to_take() {
     ] {
         let added = adding(takes_one(), checker()).execute(&EVERYTHING, wanted(transport)).await.unwrap();
         assert_eq!(added.channel.limits.max_per_second, most, "{transport}");
+    }
+}
+
+#[tokio::test]
+async fn a_new_channel_sends_in_a_second_what_its_owner_says() {
+    for transport in [Transport::WhatsAppCloud, Transport::Sandbox] {
+        for most in [1, 10_000] {
+            let new = NewChannel { max_per_second: Some(most), ..wanted(transport) };
+            let added = adding(takes_one(), checker()).execute(&EVERYTHING, new).await.unwrap();
+            assert_eq!(added.channel.limits.max_per_second.map(i64::from), Some(most), "{transport}");
+        }
+    }
+    for most in [i64::MIN, 0, 10_001, i64::MAX] {
+        let new = NewChannel { max_per_second: Some(most), ..wanted(Transport::Smtp) };
+        let answer = adding(MockChannelRepo::new(), MockSettingsChecker::new()).execute(&EVERYTHING, new).await;
+        assert_eq!(refusal(answer), (ChannelRule::Limit, "maxPerSecond".to_owned()), "{most}");
     }
 }
 

@@ -1,0 +1,36 @@
+//! `overture message`: what people who look after an installation see of messages.
+
+use crate::support::{Installation, text};
+use serde_json::json;
+
+#[test]
+fn what_came_and_stands_in_no_conversation_is_listed_newest_first() {
+    const KEEP: &str = "import sqlite3, sys, uuid\n\
+        database = sqlite3.connect('data/overture.db', timeout=30)\n\
+        for id, at in [('IN1', 1000), ('IN2', 3000), ('IN3', 2000)]:\n    \
+        database.execute('INSERT INTO unplaced_messages VALUES (?,?,?,?,?,?,?,?,?)', (uuid.UUID(sys.argv[2]).bytes, id, \
+        'US.1349', 'Jan', 'text', 'Good\\nmorning ' + id, None, 500, at))\n\
+        database.commit()";
+    let installation = Installation::new();
+    let channel = installation.json(&["init"])["channels"]["whatsapp"].as_str().unwrap().to_owned();
+    let list = ["message", "list", "--unplaced"];
+    assert_eq!(installation.json(&list), json!({ "items": [] }));
+    let output = installation.python(KEEP, &[&channel]);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    let items = installation.json(&list)["items"].clone();
+    let ids: Vec<_> = items.as_array().unwrap().iter().map(|item| item["providerMessageId"].clone()).collect();
+    assert_eq!(ids, ["IN2", "IN3", "IN1"]);
+    let newest = json!({
+        "channelId": channel, "providerMessageId": "IN2", "from": "US.1349", "name": "Jan", "kind": "text",
+        "content": "Good\nmorning IN2", "raw": null, "writtenAt": "1970-01-01T00:00:00.500Z",
+        "receivedAt": "1970-01-01T00:00:03.000Z",
+    });
+    assert_eq!(items[0], newest);
+    let one = installation.json(&[&list[..], &["--limit", "1"]].concat());
+    assert_eq!(one, json!({ "items": [newest] }));
+    let told = text(&installation.run(&list).stdout);
+    let lines: Vec<_> = told.lines().collect();
+    assert!(lines.len() == 4 && lines[1].contains("US.1349") && lines[1].ends_with("Good morning IN2"), "{told}");
+    assert!(text(&installation.run(&["status"]).stdout).contains("message list --unplaced"));
+    assert_eq!(installation.json(&["message", "list"]), json!({ "items": [] }));
+}

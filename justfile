@@ -18,6 +18,7 @@ fmt:
 # Lints, as CI runs them.
 lint:
     cargo clippy --workspace --all-targets -- -D warnings
+    cargo clippy --manifest-path bench/Cargo.toml --target-dir target -- -D warnings
 
 # The README's test command.
 test:

@@ -5,6 +5,7 @@ use crate::client::{Client, load};
 use crate::database;
 use crate::figures::{median_of, percentile};
 use crate::installation::Installation;
+use crate::sdk::id;
 use crate::service::Service;
 use anyhow::{Result, ensure};
 use overture_tests::carrier::{Voice, signed_for_whatsapp};
@@ -211,9 +212,8 @@ const ROWS: [&str; 3] = [
 impl Store {
     /// Keeps so many conversations, each with a message that was sent; the provider's ids of them.
     async fn fill(&self, installation: &Installation, channel: &str, count: usize) -> Result<Vec<String>> {
-        let (tenant, contact) = (Uuid::parse_str(&installation.tenant().await?)?, Uuid::now_v7());
-        let fresh: Vec<_> =
-            (0..count).map(|n| (Uuid::now_v7(), Uuid::now_v7(), format!("wamid.HBgL{channel}{n:08}"))).collect();
+        let (tenant, contact) = (Uuid::parse_str(&installation.tenant().await?)?, id());
+        let fresh: Vec<_> = (0..count).map(|n| (id(), id(), format!("wamid.HBgL{channel}{n:08}"))).collect();
         match self {
             Self::Sqlite(file) => {
                 let mut connection = rusqlite::Connection::open(file)?;

@@ -123,7 +123,7 @@ impl Sdk {
     }
 }
 
-fn id() -> Uuid {
+pub(crate) fn id() -> Uuid {
     #[expect(clippy::disallowed_methods, reason = "a benchmark makes its ids as the service does")]
     Uuid::now_v7()
 }

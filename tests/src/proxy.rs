@@ -114,7 +114,7 @@ async fn carry(client: TcpStream, server: u16, plan: &Plan) -> Result<()> {
     let talk = Talk::default();
     tokio::select! {
         ended = requests(&mut from_client, &mut to_server, plan, &talk) => ended,
-        ended = answers(&mut from_server, &mut to_client, &talk) => ended,
+        ended = answers(&mut from_server, &mut to_client, plan, &talk) => ended,
     }
 }
 
@@ -196,7 +196,13 @@ async fn requests(
     }
 }
 
-async fn answers(from_server: &mut OwnedReadHalf, to_client: &mut OwnedWriteHalf, talk: &Talk) -> Result<()> {
+async fn answers(
+    from_server: &mut OwnedReadHalf,
+    to_client: &mut OwnedWriteHalf,
+    plan: &Plan,
+    talk: &Talk,
+) -> Result<()> {
+    let mut held_back = Vec::new();
     loop {
         let message = message(from_server).await?;
         let swallow = talk.swallow.load(Ordering::SeqCst);
@@ -207,9 +213,16 @@ async fn answers(from_server: &mut OwnedReadHalf, to_client: &mut OwnedWriteHalf
             }
             talk.in_transaction.store(message[5] != b'I', Ordering::SeqCst);
         }
-        if !swallow {
-            to_client.write_all(&message).await?;
+        held_back.extend_from_slice(&message);
+        // `ErrorResponse`: it was not committed, so there is nothing to cut after.
+        if swallow && message[0] == b'E' {
+            talk.swallow.store(false, Ordering::SeqCst);
+            plan.cut.fetch_sub(1, Ordering::SeqCst);
+        } else if swallow {
+            continue;
         }
+        to_client.write_all(&held_back).await?;
+        held_back.clear();
     }
 }
 

@@ -8,7 +8,6 @@ use crate::messages::{self, read_details, read_message};
 use crate::open::OpenMember;
 use crate::rows::{Row, by_number};
 use crate::sql::{Rows, all, one};
-
 use async_trait::async_trait;
 use overture_domain::Notice;
 use overture_domain::entities::{Attention, AttentionReason, Conversation, ConversationStatus, Message};

@@ -8,6 +8,7 @@
 //! | `greatest(…)`, `least(…)` | `max(…)`, `min(…)` | as written |
 //! | `CROSS JOIN {t a: …}` | `CROSS JOIN t a ON …`: the order of tables is kept | a look into `t` for each row before it |
 //! | `{or nothing}` | nothing: what was looked at still holds | `ON CONFLICT DO NOTHING` |
+//! | `{alone}` | `TRUE`: nobody else writes meanwhile | `FALSE` |
 //! | `{lock t}` | nothing: one writes at a time | locks the rows of `t` until the commit |
 //! | `{skip locked}` | nothing | locks the rows that nobody has locked, and leaves the others out |
 
@@ -34,7 +35,7 @@ pub(crate) fn is_postgres(db: &impl ConnectionTrait) -> bool {
 fn for_sqlite(sql: &str) -> String {
     let sql = sql.replace("{now}", SQLITE_NOW).replace("greatest(", "max(").replace("least(", "min(");
     let sql = for_each_row(&sql, |table, alias, condition| format!("{table} {alias} ON {condition}"));
-    without_locks(&sql.replace("{skip locked}", "").replace("{or nothing}", ""))
+    without_locks(&sql.replace("{skip locked}", "").replace("{or nothing}", "").replace("{alone}", "TRUE"))
 }
 
 /// Puts in what `CROSS JOIN {table alias: condition}` means: for each row that was found before it, those rows of the table.
@@ -61,7 +62,7 @@ fn for_postgres(sql: &str) -> String {
         // The offset keeps the planner from taking it apart: which table is read first is ours to say, not its estimates'.
         format!("LATERAL (SELECT * FROM {table} {alias} WHERE {condition} OFFSET 0) {alias}")
     });
-    let sql = sql.replace("{or nothing}", "ON CONFLICT DO NOTHING");
+    let sql = sql.replace("{or nothing}", "ON CONFLICT DO NOTHING").replace("{alone}", "FALSE");
     let sql = sql.replace("{skip locked}", "FOR UPDATE SKIP LOCKED").replace("{lock ", "FOR NO KEY UPDATE OF ");
     let mut numbered = String::with_capacity(sql.len() + 64);
     let mut parts = sql.split('?');

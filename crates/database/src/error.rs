@@ -3,7 +3,7 @@
 use overture_domain::ports::StoreError;
 use sea_orm::{DbErr, RuntimeErr, SqlErr, sqlx};
 use sqlx::error::DatabaseError;
-use sqlx::postgres::PgDatabaseError;
+use sqlx::postgres::{PgDatabaseError, PgSeverity};
 
 /// SQLite's primary result codes after which nothing was written and a later try can succeed
 /// (<https://www.sqlite.org/rescode.html>): BUSY, LOCKED, READONLY, IOERR, FULL, CANTOPEN.
@@ -36,16 +36,29 @@ pub(crate) fn may_be_stored(error: &DbErr) -> bool {
     const IOERR: i32 = 10;
     /// SQLITE_IOERR_WRITE: what could not be written is no whole commit.
     const IOERR_WRITE: i32 = 778;
-    // Nothing was sent.
-    if matches!(error, DbErr::ConnectionAcquire(_)) {
-        return false;
-    }
     let Some(sqlx::Error::Database(error)) = driver_error(error) else { return true };
     match (postgres_code(error.as_ref()), sqlite_code(error.as_ref())) {
         (Some(code), _) => !["23", "40"].iter().any(|class| code.starts_with(class)),
         (None, Some(code)) => code & 0xff == IOERR && code != IOERR_WRITE,
         (None, None) => true,
     }
+}
+
+/// Whether a statement that failed, and is its own transaction on PostgreSQL, may be stored all the same. Without a connection
+/// nothing was sent; and what the server answers with an error is undone, unless it ended the connection for it.
+pub(crate) fn statement_may_be_stored(error: &DbErr) -> bool {
+    if matches!(error, DbErr::ConnectionAcquire(_) | DbErr::Conn(_)) {
+        return false;
+    }
+    let Some(sqlx::Error::Database(told)) = driver_error(error) else { return true };
+    !told.try_downcast_ref::<PgDatabaseError>().is_some_and(|told| told.severity() == PgSeverity::Error)
+}
+
+/// Whether what a transaction waited for stood in its own way alone: another's lock, or a statement that took too long. It
+/// says nothing about the store.
+pub(crate) fn is_its_own(error: &DbErr) -> bool {
+    let Some(sqlx::Error::Database(told)) = driver_error(error) else { return false };
+    postgres_code(told.as_ref()).is_some_and(|code| ["55P03", "57014"].contains(&code))
 }
 
 /// Whether the same transaction can be tried again on another connection: PostgreSQL ended it for another's sake, or the

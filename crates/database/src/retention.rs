@@ -14,21 +14,21 @@ use std::time::Duration;
 impl RetentionRepo for Database {
     async fn sweep_idempotency_records(&self, batch: u32) -> Result<u32, StoreError> {
         let sql = "DELETE FROM idempotency_records WHERE (tenant_id, key) IN \
-                   (SELECT tenant_id, key FROM idempotency_records WHERE expires_at <= {now} ORDER BY expires_at LIMIT ?)";
+                   (SELECT tenant_id, key FROM idempotency_records WHERE expires_at <= {now} ORDER BY expires_at LIMIT ? {skip locked})";
         self.swept(sql, vec![i64::from(batch).into()]).await
     }
 
     async fn sweep_receipts(&self, older_than: Duration, batch: u32) -> Result<u32, StoreError> {
         let sql = "DELETE FROM receipts WHERE (channel_id, provider_message_id, status) IN \
                    (SELECT channel_id, provider_message_id, status FROM receipts WHERE NOT applied AND kept_at <= {now} - ? \
-                   ORDER BY kept_at LIMIT ?)";
+                   ORDER BY kept_at LIMIT ? {skip locked})";
         self.swept(sql, aged(older_than, batch)).await
     }
 
     async fn sweep_quota_uses(&self, batch: u32) -> Result<u32, StoreError> {
         let sql = "DELETE FROM quota_uses WHERE (channel_id, canonical, period_start) IN \
                    (SELECT channel_id, canonical, period_start FROM quota_uses WHERE period_start <= {now} - ? \
-                   ORDER BY period_start LIMIT ?)";
+                   ORDER BY period_start LIMIT ? {skip locked})";
         self.swept(sql, aged(Quota::PerDay.period(), batch)).await
     }
 

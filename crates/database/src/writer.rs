@@ -3,7 +3,7 @@
 //! because each of their statements is a round trip. A member that fails gets its own answer and never spoils the others.
 
 use crate::dialect::is_postgres;
-use crate::error::{is_taken, is_worth_repeating, may_be_stored, store_error};
+use crate::error::{is_its_own, is_taken, is_worth_repeating, may_be_stored, statement_may_be_stored, store_error};
 use crate::open::{self, OpenMember};
 use crate::sql::change;
 use futures_util::FutureExt;
@@ -111,7 +111,7 @@ impl Writer {
         let changed = tokio::spawn(async move {
             for wait in RETRIES {
                 match change(&connection, sql, values.clone()).await {
-                    Err(error) if is_worth_repeating(&error) && !may_be_stored(&error) => {
+                    Err(error) if is_worth_repeating(&error) && !statement_may_be_stored(&error) => {
                         tokio::time::sleep(wait).await;
                     }
                     done => return done,
@@ -120,7 +120,7 @@ impl Writer {
             change(&connection, sql, values).await
         });
         changed.await.map_err(|_| lost())?.map_err(|error| match store_error(&error) {
-            StoreError::Busy(text) if is_worth_repeating(&error) => StoreError::OutcomeUnknown(text),
+            StoreError::Busy(text) if statement_may_be_stored(&error) => StoreError::OutcomeUnknown(text),
             told => told,
         })
     }
@@ -176,7 +176,9 @@ async fn write_batch(connection: &DatabaseConnection, readers: &DatabaseConnecti
     match commit_surely(connection, &mut opens, &mut changes).await {
         Ok(()) => answer_all(opens, changes, || Ok(())),
         // Where the store itself cannot, it cannot for each alone either.
-        Err(Failed::BeforeCommit(error)) if count > 1 && !matches!(store_error(&error), StoreError::Busy(_)) => {
+        Err(Failed::BeforeCommit(error))
+            if count > 1 && (is_its_own(&error) || !matches!(store_error(&error), StoreError::Busy(_))) =>
+        {
             tracing::warn!(%error, count, "a batch of changes failed; each is written alone");
             for open in opens {
                 alone(connection, readers, vec![open], vec![]).await;
@@ -209,14 +211,25 @@ enum Failed {
     BeforeCommit(DbErr),
     /// The commit itself failed: it may be stored.
     AtCommit(DbErr),
+    /// However it failed, an earlier try may be stored, and may be stored yet.
+    AfterUnknown(DbErr),
 }
 
 impl Failed {
     /// What it means where an earlier try may have been stored.
     fn after(self, unknown: bool) -> Self {
         match self {
-            Self::BeforeCommit(error) if unknown => Self::AtCommit(error),
+            Self::BeforeCommit(error) | Self::AtCommit(error) if unknown => Self::AfterUnknown(error),
             failed => failed,
+        }
+    }
+
+    /// What it means that a conversation is not to be seen.
+    fn absent(&self) -> StoreError {
+        match self {
+            Self::AtCommit(error) if may_be_stored(error) => StoreError::OutcomeUnknown(error.to_string()),
+            Self::AfterUnknown(error) => StoreError::OutcomeUnknown(error.to_string()),
+            Self::BeforeCommit(error) | Self::AtCommit(error) => store_error(error),
         }
     }
 }
@@ -275,7 +288,7 @@ async fn commit(
         match written {
             // Something is there after all: it is looked at.
             Err(error) if is_taken(&error) => {}
-            Err(error) if may_be_stored(&error) => return Err(Failed::AtCommit(error)),
+            Err(error) if statement_may_be_stored(&error) => return Err(Failed::AtCommit(error)),
             written => return written.map_err(Failed::BeforeCommit),
         }
     }
@@ -323,18 +336,16 @@ async fn settle_failure(
             tracing::warn!(%error, "a change was not written");
             // A row that is there already may be there because an earlier try with the same ids wrote it.
             if is_taken(error) {
-                look_up_all(readers, opens, || store_error(error)).await;
+                look_up_all(readers, opens, || failed.absent()).await;
             } else {
                 answer_all(opens, Vec::new(), || Err(store_error(error)));
             }
             answer_all(Vec::new(), changes, || Err(store_error(error)));
         }
-        Failed::AtCommit(error) => {
+        Failed::AtCommit(error) | Failed::AfterUnknown(error) => {
             tracing::warn!(%error, "a commit failed; what is stored is looked up");
-            let unknown = || StoreError::OutcomeUnknown(error.to_string());
-            let absent = || if may_be_stored(error) { unknown() } else { store_error(error) };
-            look_up_all(readers, opens, absent).await;
-            answer_all(Vec::new(), changes, || Err(unknown()));
+            look_up_all(readers, opens, || failed.absent()).await;
+            answer_all(Vec::new(), changes, || Err(StoreError::OutcomeUnknown(error.to_string())));
         }
     }
 }
@@ -348,5 +359,29 @@ async fn look_up_all(readers: &DatabaseConnection, opens: Vec<OpenMember>, absen
             Ok(false) => Err(absent()),
             Err(look) => Err(StoreError::OutcomeUnknown(look.to_string())),
         });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use sea_orm::ConnAcquireErr;
+
+    fn without_connection() -> DbErr {
+        DbErr::ConnectionAcquire(ConnAcquireErr::Timeout)
+    }
+
+    #[test]
+    fn what_is_not_to_be_seen_is_unknown_as_long_as_an_earlier_try_may_be_stored() {
+        let absent = |failed: Failed, unknown| failed.after(unknown).absent();
+        for failed in [Failed::BeforeCommit, Failed::AtCommit] {
+            assert!(matches!(absent(failed(without_connection()), true), StoreError::OutcomeUnknown(_)));
+        }
+        assert!(matches!(absent(Failed::BeforeCommit(without_connection()), false), StoreError::Busy(_)));
+    }
+
+    #[test]
+    fn without_a_connection_a_statement_is_certainly_not_stored() {
+        assert!(!statement_may_be_stored(&without_connection()));
     }
 }

@@ -15,6 +15,9 @@ const SETTINGS: &str = "SET statement_timeout = '10s'; SET lock_timeout = '5s'; 
     SET enable_seqscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off; SET jit = off; \
     SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') IN ('off', 'local')";
 
+/// What the connection is told that opens conversations: whoever waits for another's lock there makes the others wait.
+const OPENING: &str = "SET lock_timeout = '2s'";
+
 /// Migrations of all processes wait for each other under this name.
 const MIGRATING: &str = "SELECT pg_advisory_xact_lock(hashtextextended('overture migrate', 0))";
 
@@ -37,12 +40,12 @@ pub(super) async fn open(
         .application_name("overture")
         .statement_cache_capacity(256)
         .disable_statement_logging();
-    let opening = match pool(1, connect.clone()).await {
+    let opening = match pool(1, connect.clone(), OPENING).await {
         // A pool tries again until its time is over and does not say what stood in the way; one connection does.
         Err(sqlx::Error::PoolTimedOut) => return Err(out_of_reach(&connect).await),
         pool => pool.map_err(unusable)?,
     };
-    let others = pool(options.connections.saturating_sub(1), connect).await.map_err(unusable)?;
+    let others = pool(options.connections.saturating_sub(1), connect, "").await.map_err(unusable)?;
     Ok((
         SqlxPostgresConnector::from_sqlx_postgres_pool(opening),
         SqlxPostgresConnector::from_sqlx_postgres_pool(others),
@@ -58,7 +61,7 @@ async fn out_of_reach(connect: &PgConnectOptions) -> OpenDatabaseError {
     }
 }
 
-async fn pool(connections: u32, connect: PgConnectOptions) -> Result<PgPool, sqlx::Error> {
+async fn pool(connections: u32, connect: PgConnectOptions, also: &'static str) -> Result<PgPool, sqlx::Error> {
     PgPoolOptions::new()
         .max_connections(connections.max(1))
         .min_connections(1)
@@ -74,7 +77,12 @@ async fn pool(connections: u32, connect: PgConnectOptions) -> Result<PgPool, sql
                 Ok(true)
             })
         })
-        .after_connect(|connection, _| Box::pin(async move { connection.execute(SETTINGS).await.map(|_| ()) }))
+        .after_connect(move |connection, _| {
+            Box::pin(async move {
+                connection.execute(SETTINGS).await?;
+                connection.execute(also).await.map(|_| ())
+            })
+        })
         .connect_with(connect)
         .await
 }

@@ -236,6 +236,6 @@ fn write_idempotency_records(script: &mut Script, winners: &[&OpenConversation])
     let sql = "INSERT INTO idempotency_records (tenant_id, key, body, conversation_id, notices, expires_at) \
                SELECT c1, c2, c3, c4, c5, {now} + c6 FROM r WHERE c1 IS NOT NULL \
                ON CONFLICT (tenant_id, key) DO UPDATE SET body = excluded.body, conversation_id = excluded.conversation_id, \
-               notices = excluded.notices, expires_at = excluded.expires_at WHERE idempotency_records.expires_at <= {now}";
+               notices = excluded.notices, expires_at = excluded.expires_at WHERE {alone} OR idempotency_records.expires_at <= {now}";
     script.push_every_row(in_order(rows), sql);
 }

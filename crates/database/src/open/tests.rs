@@ -3,8 +3,9 @@ use crate::error::is_taken;
 use crate::sql::all;
 use crate::test_place::Place;
 use crate::{Database, DatabaseOptions};
-use overture_domain::ids::ConversationId;
-use overture_domain::ports::{ContactChoice, OpenConversation, OpenError, StoreError};
+use futures_util::future::join_all;
+use overture_domain::ids::{ConversationId, Version};
+use overture_domain::ports::{ContactChoice, ConversationRepo as _, OpenConversation, OpenError, StoreError};
 use overture_tests::postgres::Postgres;
 use sea_orm::TransactionTrait as _;
 use std::time::Duration;
@@ -100,4 +101,22 @@ async fn whoever_is_being_written_is_told_what_came_of_it() {
     tokio::task::yield_now().await;
     member.answer(Ok(()));
     assert!(told.await.unwrap().is_ok());
+}
+
+/// Whoever waits for a lock that somebody else holds is told that it is busy, and nobody beside it is.
+#[tokio::test]
+async fn a_contact_that_is_locked_elsewhere_costs_its_own_conversation_only() {
+    let (database, place) = on_postgres().await;
+    let known = place.opening(1);
+    database.open(known.clone()).await.unwrap();
+    let tx = database.readers.begin().await.unwrap();
+    all(&tx, "SELECT 1 FROM contacts FOR UPDATE", []).await.unwrap();
+    let contact =
+        ContactChoice::Use { id: known.contact.id(), expect: Version::FIRST, add: Vec::new(), fill_name: None };
+    let blocked = OpenConversation { contact, recipient: known.recipient.clone(), ..place.opening(2) };
+    let others: Vec<_> = (3..12).map(|number| place.opening(number)).collect();
+    let opened = join_all([blocked].into_iter().chain(others).map(|opening| database.open(opening))).await;
+    assert!(matches!(opened[0], Err(OpenError::Store(StoreError::Busy(_)))), "{opened:?}");
+    assert!(opened[1..].iter().all(Result::is_ok), "{opened:?}");
+    tx.rollback().await.unwrap();
 }

@@ -74,6 +74,8 @@ fn stray_row(message: &UnplacedMessage) -> [String; 6] {
 
 /// The beginning of a text that strangers wrote, as one line that steers no terminal.
 fn glance(text: &str) -> String {
+    // Embeddings, overrides and isolates (UAX #9, section 2) turn round what stands behind them.
+    let text = text.replace(|c| matches!(c, '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}'), "");
     let line = text.split(|c: char| c.is_whitespace() || c.is_control()).filter(|word| !word.is_empty());
     let line = line.collect::<Vec<_>>().join(" ");
     match line.char_indices().nth(GLANCE) {

@@ -136,6 +136,8 @@ pub(crate) enum WorkspaceCommand {
 pub(crate) enum ChannelCommand {
     /// Make a channel.
     Add(Box<ChannelArgs>),
+    /// Change a channel: only what is named. Its messages and its webhook address stay.
+    Set(Box<SetArgs>),
     /// List the channels of a tenant.
     List {
         /// Only those of this workspace.
@@ -178,6 +180,45 @@ pub(crate) struct TestArgs {
     /// An email address, or a phone number with + and country code, as the channel needs it.
     #[arg(long, value_name = "ADDRESS")]
     pub(crate) to: String,
+}
+
+#[derive(Debug, Clone, Args)]
+pub(crate) struct SetArgs {
+    #[command(flatten)]
+    pub(crate) which: WhichChannel,
+    /// What it is called.
+    #[arg(long, value_name = "TEXT", value_parser = name)]
+    pub(crate) name: Option<String>,
+    /// Settings, as in `channel add`: each replaces the one of its name, and null removes it. Another host, account, number
+    /// or user name needs every secret again.
+    #[arg(long, value_name = "JSON")]
+    pub(crate) config: Option<String>,
+    /// What leaves on WhatsApp to a contact that has not written for 24 hours, as in `channel add`; null takes it away.
+    #[arg(long, value_name = "JSON")]
+    pub(crate) outside_window: Option<String>,
+    /// The most messages in a second, or none; the others wait their turn.
+    #[arg(long, value_name = "COUNT", value_parser = limit)]
+    pub(crate) max_per_second: Option<Limit>,
+    /// The most messages in a day (UTC), or none; beyond it composes are refused.
+    #[arg(long, value_name = "COUNT", value_parser = limit)]
+    pub(crate) max_per_day: Option<Limit>,
+    /// The most messages to one contact in an hour, or none; beyond it composes are refused.
+    #[arg(long, value_name = "COUNT", value_parser = limit)]
+    pub(crate) max_per_contact_per_hour: Option<Limit>,
+    /// The countries whose numbers may be written to, such as DE,AT, or none for all.
+    #[arg(long, value_name = "CODES")]
+    pub(crate) allowed_countries: Option<String>,
+}
+
+/// A limit, or that there is none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Limit(pub(crate) Option<u32>);
+
+fn limit(text: &str) -> Result<Limit, String> {
+    match text {
+        "none" => Ok(Limit(None)),
+        text => text.parse().map(|count| Limit(Some(count))).map_err(|_| "a whole number, or none".to_owned()),
+    }
 }
 
 #[derive(Debug, Clone, Args)]

@@ -33,6 +33,7 @@ pub(crate) fn read(
     let params = Read(&call_params);
     // One token may be that of several accounts' channels.
     if !params.get("AccountSid").is_some_and(|sid| sid.eq_ignore_ascii_case(&settings.account_sid)) {
+        left_out("account", "a call of another Twilio account was left out");
         return Ok(Vec::new());
     }
     let event = match call.hook {
@@ -121,6 +122,10 @@ fn message(params: &Read<'_>, settings: &TwilioSettings) -> Result<Option<Inboun
         }
     };
     if !ours {
+        left_out(
+            "number",
+            "a message to another number than the channel's was left out: is that number's webhook meant for another channel?",
+        );
         return Ok(None);
     }
     let text = params.get("Body").map(str::to_owned);
@@ -135,6 +140,12 @@ fn message(params: &Read<'_>, settings: &TwilioSettings) -> Result<Option<Inboun
         in_reply_to: params.get("OriginalRepliedMessageSid").map(str::to_owned),
         raw: (kind != "text").then(|| params.raw()),
     }))
+}
+
+/// What the channel's owner can see of a call that is not this channel's: it was signed, and nothing of it is kept.
+fn left_out(why: &'static str, told: &str) {
+    metrics::counter!("overture_webhooks_left_out_total", "transport" => "twilio", "why" => why).increment(1);
+    tracing::warn!("{told}");
 }
 
 /// The spelling in which a number is compared; what is no number (a short code, a name) stays.

@@ -33,6 +33,7 @@ pub(super) fn read(settings: &WhatsAppSettings, call: &WebhookCall) -> Result<Ve
     let mut events = Vec::new();
     for entry in entries {
         if text(entry.get("id")).as_deref() != Some(settings.business_account_id.as_str()) {
+            left_out("account");
             tracing::warn!("an entry of another WhatsApp Business account was left out");
             continue;
         }
@@ -45,6 +46,10 @@ pub(super) fn read(settings: &WhatsAppSettings, call: &WebhookCall) -> Result<Ve
     Ok(events)
 }
 
+fn left_out(why: &'static str) {
+    metrics::counter!("overture_webhooks_left_out_total", "transport" => "whatsapp_cloud", "why" => why).increment(1);
+}
+
 fn read_change(value: &Value, settings: &WhatsAppSettings, events: &mut Vec<ProviderEvent>) {
     let (statuses, messages) = (list(value, "statuses"), list(value, "messages"));
     if statuses.is_empty() && messages.is_empty() {
@@ -54,6 +59,7 @@ fn read_change(value: &Value, settings: &WhatsAppSettings, events: &mut Vec<Prov
     let number = value.get("metadata").and_then(|metadata| text(metadata.get("phone_number_id")));
     if number.as_deref() != Some(settings.phone_number_id.as_str()) {
         // An account has several numbers, and each of their channels is told of all of them.
+        left_out("number");
         tracing::debug!("a change of another number was left out");
         return;
     }

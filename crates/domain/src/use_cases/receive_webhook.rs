@@ -54,7 +54,10 @@ impl ReceiveWebhook {
     /// See `ReceiveError`.
     pub async fn execute(&self, channel: ChannelId, call: &WebhookCall) -> Result<(), ReceiveError> {
         let Some(connection) = self.connection(channel).await? else { return Err(ReceiveError::Forged) };
-        let events = self.reader.read(&connection, call).map_err(|error| match error {
+        // What the reader tells of a call, it tells of this channel.
+        let read =
+            tracing::warn_span!("webhook", channel_id = %channel).in_scope(|| self.reader.read(&connection, call));
+        let events = read.map_err(|error| match error {
             WebhookError::Forged => ReceiveError::Forged,
             WebhookError::Unreadable => ReceiveError::Unreadable,
         })?;

@@ -14,11 +14,21 @@ use overture_domain::ids::ChannelId;
 use overture_domain::ports::{Hook, WebhookCall};
 use overture_domain::use_cases::{ReceiveError, RecordError};
 use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 /// Twilio's calls are forms of a few kilobytes; a text of 1,600 characters in three bytes each, percent-encoded, fits.
 const TWILIO_LIMIT: usize = 64 * 1024;
 /// Meta's are batches of up to 3 MB.
 const WHATSAPP_LIMIT: usize = 4 * 1024 * 1024;
+/// What whoever cannot sign is told, and whoever names a channel that does not exist.
+const UNSIGNED: &str =
+    "This call is refused: its signature does not fit this address. Check the secret and OVERTURE__PUBLIC_URL.";
+/// The same where the address is set up.
+const UNCONFIRMED: &str =
+    "This call is refused: hub.mode must be subscribe, and hub.verify_token the channel's verify token.";
+/// How far apart refusals are told in the log.
+const REFUSALS_APART: Duration = Duration::from_secs(60);
 /// What Twilio takes for "no reply".
 const NO_REPLY: &str = "<?xml version=\"1.0\" encoding=\"UTF-8\"?><Response/>";
 
@@ -60,10 +70,10 @@ pub(crate) async fn whatsapp_handshake(request: HttpRequest, state: web::Data<St
     let said = |name: &str| asked.get(name).cloned().unwrap_or_default();
     let (channel, token) = (channel_of(&request)?, said("hub.verify_token"));
     if said("hub.mode") != "subscribe" {
-        return Err(refused());
+        return Err(refused(UNCONFIRMED));
     }
     let webhooks = state.application.webhooks.clone();
-    state.run(async move { webhooks.confirm(channel, &token).await.map_err(failure) }).await?;
+    state.run(async move { webhooks.confirm(channel, &token).await.map_err(|error| failure(error, channel, UNCONFIRMED)) }).await?;
     Ok(HttpResponse::Ok().insert_header((CONTENT_TYPE, "text/plain; charset=utf-8")).body(said("hub.challenge")))
 }
 
@@ -79,7 +89,9 @@ async fn receive(
     let path_and_query = request.uri().path_and_query().map_or_else(String::new, ToString::to_string);
     let call = WebhookCall { hook, path_and_query, headers: headers(request.headers()), body: body.to_vec() };
     let webhooks = state.application.webhooks.clone();
-    state.run(async move { webhooks.execute(channel, &call).await.map_err(failure) }).await
+    state
+        .run(async move { webhooks.execute(channel, &call).await.map_err(|error| failure(error, channel, UNSIGNED)) })
+        .await
 }
 
 /// Only those that say who calls and what the body is.
@@ -92,12 +104,15 @@ fn headers(all: &HeaderMap) -> BTreeMap<String, String> {
 }
 
 fn channel_of(request: &HttpRequest) -> Result<ChannelId, Failure> {
-    ChannelId::parse(request.match_info().query("id")).ok_or_else(refused)
+    ChannelId::parse(request.match_info().query("id")).ok_or_else(|| refused(UNSIGNED))
 }
 
-fn failure(error: ReceiveError) -> Failure {
+fn failure(error: ReceiveError, channel: ChannelId, refusal: &'static str) -> Failure {
     match error {
-        ReceiveError::Forged => refused(),
+        ReceiveError::Forged => {
+            tell_refusal(channel);
+            refused(refusal)
+        }
         ReceiveError::Unreadable => {
             Failure::new(Code::UnreadableWebhook, "The signature fits, and the body is none that this provider sends.")
         }
@@ -106,9 +121,20 @@ fn failure(error: ReceiveError) -> Failure {
     }
 }
 
-fn refused() -> Failure {
-    Failure::new(
-        Code::WebhookRefused,
-        "This call is refused: its signature does not fit this address. Check the secret and OVERTURE__PUBLIC_URL.",
-    )
+/// The provider alone sees the answer, so the log says it too; once in a while, because anybody can call.
+fn tell_refusal(channel: ChannelId) {
+    static TOLD: Mutex<Option<Instant>> = Mutex::new(None);
+    let mut told = TOLD.lock().unwrap_or_else(PoisonError::into_inner);
+    if told.is_none_or(|at| at.elapsed() > REFUSALS_APART) {
+        *told = Some(Instant::now());
+        tracing::warn!(
+            channel_id = %channel,
+            "a webhook call was refused: it was not signed with the secret of this channel for this address. Check the secret at the provider, \
+             the verify token and OVERTURE__PUBLIC_URL. Others within a minute are not told; overture_http_requests_total counts them"
+        );
+    }
+}
+
+fn refused(why: &'static str) -> Failure {
+    Failure::new(Code::WebhookRefused, why)
 }

@@ -1,7 +1,7 @@
 //! `overture channel add|list|enable|disable`, and the way to what else is done with channels.
 
 use super::channel_care::{self, nothing};
-use super::{Context, channel_test, readable, the_tenant};
+use super::{Context, channel_set, channel_test, readable, the_tenant};
 use crate::cli::{ChannelArgs, ChannelCommand, OfTenant, WhichChannel};
 use crate::failure::Failure;
 use crate::hints::hint;
@@ -18,6 +18,7 @@ use std::io::Read;
 pub(super) async fn run(context: &Context, command: ChannelCommand) -> Result<Answer, Failure> {
     match command {
         ChannelCommand::Add(arguments) => add(context, &arguments).await,
+        ChannelCommand::Set(arguments) => channel_set::run(context, &arguments).await,
         ChannelCommand::List { workspace, of } => list(&context.open().await?, workspace, of).await,
         ChannelCommand::Enable(which) => switch(&context.open().await?, which, true).await,
         ChannelCommand::Disable(which) => switch(&context.open().await?, which, false).await,
@@ -120,7 +121,7 @@ fn item(channel: &Channel) -> Value {
 }
 
 /// Reads `--config`: a JSON object, `@file`, or `-` for standard input.
-fn read_settings(argument: &str) -> Result<Value, Failure> {
+pub(super) fn read_settings(argument: &str) -> Result<Value, Failure> {
     let (text, whence) = match (argument, argument.strip_prefix('@')) {
         ("-", _) => {
             let mut text = String::new();

@@ -93,11 +93,16 @@ pub(super) fn nothing(id: ChannelId) -> Failure {
     Failure::new(format!("There is no channel {id}")).remedy(format!("{} shows those there are.", hint("channel list")))
 }
 
-fn told(error: ManageChannelError, id: ChannelId) -> Failure {
+pub(super) fn told(error: ManageChannelError, id: ChannelId) -> Failure {
     match error {
         ManageChannelError::NotFound => nothing(id),
         ManageChannelError::Verification(error) => does_not_work(id, error),
         ManageChannelError::Store(error) => error.into(),
+        ManageChannelError::Refused { text, .. } => Failure::usage(text),
+        ManageChannelError::SecretsRequired(secrets) => {
+            Failure::usage("Where its secrets go, or whose they are, changes: they must be entered again")
+                .remedy(format!("Name them in --config, too: {}.", secrets.join(", ")))
+        }
         other => Failure::new(format!("It was not done: {other}")).remedy("Try again."),
     }
 }

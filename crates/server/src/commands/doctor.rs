@@ -11,7 +11,7 @@ use crate::store;
 use crate::system::SystemClock;
 use overture_channels::EgressGuard;
 use overture_database::Database;
-use overture_domain::entities::{Channel, ChannelConnection, ChannelState};
+use overture_domain::entities::{Channel, ChannelConnection, ChannelState, Transport};
 use overture_domain::ports::{ApiKeyRepo, ChannelRepo, Clock, Observatory, Overview, StoreError, TenantRepo};
 use overture_domain::time::Timestamp;
 use overture_temporal::{Seen, look};
@@ -261,12 +261,13 @@ async fn database(settings: &Settings) -> Vec<Check> {
 async fn inside(database: &Database, settings: &Settings) -> Result<Vec<Check>, StoreError> {
     let guard = EgressGuard::new(settings.allow_private);
     let mut checks = Vec::new();
-    let mut keys = 0;
+    let (mut keys, mut called_back) = (0, false);
     for tenant in database.tenants().await? {
         keys +=
             ApiKeyRepo::list(database, tenant.id).await?.iter().filter(|key| key.works_at(SystemClock.now())).count();
         for channel in ChannelRepo::list(database, tenant.id, None).await? {
             checks.push(self::channel(database, &channel, guard).await);
+            called_back |= matches!(channel.transport, Transport::Twilio | Transport::WhatsAppCloud);
         }
     }
     checks.insert(
@@ -280,6 +281,10 @@ async fn inside(database: &Database, settings: &Settings) -> Result<Vec<Check>, 
             keys => ok("keys", format!("{keys} work")),
         },
     );
+    if called_back && settings.public_url.is_none() {
+        let remedy = "Set OVERTURE__PUBLIC_URL to the address under which Twilio and Meta reach this installation.";
+        checks.push(warn("public_url", "is not set: neither receipts nor replies come back", remedy));
+    }
     checks.push(delivery(&database.overview().await?, settings));
     Ok(checks)
 }
@@ -301,9 +306,8 @@ async fn channel(database: &Database, channel: &Channel, guard: EgressGuard) -> 
         _ => Ok(()),
     };
     let replace = format!(
-        "Its messages wait. If its settings are wrong: {}, and {} with the right ones.",
-        hint(&format!("channel disable {}", channel.id)),
-        hint("channel add")
+        "Its messages wait, and leave when it works. If settings or secrets are wrong: {} changes those that it names.",
+        hint(&format!("channel set {} --config JSON", channel.id))
     );
     if let Err(reason) = reached {
         return fail("channel", format!("{named}: its server cannot be reached: {reason}"), replace);

@@ -5,7 +5,7 @@ use crate::cli::MessageCommand;
 use crate::failure::Failure;
 use crate::hints::hint;
 use crate::printer::{Answer, table};
-use overture_domain::entities::{Attempt, AttemptOutcome, MessageError};
+use overture_domain::entities::{Attempt, AttemptOutcome, Direction, MessageError};
 use overture_domain::ports::{ConversationRepo, InboundRepo, MessageDetails, UnplacedMessage};
 use overture_domain::time::Timestamp;
 use overture_domain::values::DisplayName;
@@ -25,7 +25,10 @@ pub(super) async fn run(context: &Context, command: MessageCommand) -> Result<An
             let messages = database.newest_messages(tenant.id, limit).await?;
             let items: Vec<_> = messages.iter().map(item).collect();
             let rows: Vec<_> = messages.iter().map(row).collect();
-            Ok(Answer::new(json!({ "items": items }), table(["ID", "CREATED", "TYPE", "STATUS", "TO", "ERROR"], &rows)))
+            Ok(Answer::new(
+                json!({ "items": items }),
+                table(["ID", "CREATED", "TYPE", "STATUS", "TO OR FROM", "ERROR"], &rows),
+            ))
         }
         MessageCommand::Show { id, of } => {
             for tenant in readable(&database, of).await? {
@@ -91,13 +94,22 @@ fn item(details: &MessageDetails) -> Value {
         "conversationId": message.conversation_id.to_string(),
         "type": kind.as_str(),
         "status": message.status.as_str(),
-        "to": recipient.address.display(),
+        "direction": message.direction.as_str(),
+        whom(message.direction): recipient.address.display(),
         "attempts": message.attempts,
         "error": message.error.as_ref().map(error),
         "providerMessageId": message.provider_message_id,
         "createdAt": message.created_at.to_string(),
         "sentAt": message.sent_at.map(|time| time.to_string()),
     })
+}
+
+/// What the contact's address is to a message.
+const fn whom(direction: Direction) -> &'static str {
+    match direction {
+        Direction::Inbound => "from",
+        Direction::Outbound => "to",
+    }
 }
 
 fn whole(details: &MessageDetails) -> Value {
@@ -132,7 +144,7 @@ fn row(details: &MessageDetails) -> [String; 6] {
         message.created_at.to_string(),
         kind.to_string(),
         message.status.to_string(),
-        recipient.address.display().to_owned(),
+        format!("{} {}", whom(message.direction), recipient.address.display()),
         error,
     ]
 }
@@ -143,7 +155,7 @@ fn text(details: &MessageDetails) -> String {
     let mut lines = vec![
         format!("message       {}", message.id),
         format!("conversation  {}", message.conversation_id),
-        format!("to            {} ({kind})", recipient.address.display()),
+        format!("{:<13} {} ({kind})", whom(message.direction), recipient.address.display()),
         format!("status        {}", message.status),
         format!("created       {}", message.created_at),
         format!("deliver by    {}", message.deliver_by),

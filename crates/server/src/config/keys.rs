@@ -34,7 +34,11 @@ const ADDRESS: &str = "an IP address or localhost, and a port, such as 127.0.0.1
 /// Every key there is, in the order of `config/default.toml`.
 pub(crate) const KEYS: &[Key] = &[
     key("data_dir", "the path of a folder"),
-    optional("public_url", "an address that begins with http:// or https://, without a path", "the bound address"),
+    optional(
+        "public_url",
+        "an address that begins with http:// or https://, without a path",
+        "none: providers report nothing back",
+    ),
     key("http.bind", ADDRESS),
     optional("http.admin_bind", ADDRESS, "with http.bind where that is on loopback, else 127.0.0.1:9080"),
     key("http.body_limit", "a number of bytes from 1024 to 67108864"),

@@ -126,7 +126,7 @@ fn every_key_is_explained_with_its_source() {
     };
     assert_eq!(of("http.workers"), Some(("4".into(), Source::Environment("OVERTURE__HTTP__WORKERS".into()))));
     assert_eq!(of("http.body_limit"), Some(("1048576".into(), Source::Default)));
-    assert_eq!(of("public_url"), Some(("the bound address".into(), Source::Default)));
+    assert_eq!(of("public_url"), Some(("none: providers report nothing back".into(), Source::Default)));
 }
 
 #[test]

@@ -307,6 +307,45 @@ fn a_channel_is_switched_off_and_on_again() {
 }
 
 #[test]
+fn a_channel_is_changed_in_what_is_named_and_secrets_stay_where_they_were_entered_for() {
+    let installation = Installation::new();
+    let workspace = installation.json(&["init"])["workspaceId"].as_str().unwrap().to_owned();
+    let config = json!({ "accountSid": format!("AC{}", "a".repeat(32)), "authToken": "hunter2-hunter2", "from": "+15005550006" });
+    let made = installation.json(&[
+        "channel",
+        "add",
+        "--workspace",
+        &workspace,
+        "--type",
+        "sms",
+        "--transport",
+        "twilio",
+        "--name",
+        "SMS",
+        "--config",
+        &config.to_string(),
+    ]);
+    let channel = made["channelId"].as_str().unwrap();
+    let limits = ["--max-per-second", "7", "--max-per-day", "500", "--allowed-countries", "DE,AT", "--name", "Texts"];
+    let changed = installation
+        .json(&[&["channel", "set", channel, "--config", r#"{"authToken":"new-token"}"#], &limits[..]].concat());
+    assert_eq!(changed, json!({ "channelId": channel, "state": "active" }));
+    let items = installation.json(&["channel", "list"])["items"].as_array().unwrap().clone();
+    let shown = items.iter().find(|item| item["id"] == channel).unwrap();
+    assert_eq!((&shown["name"], &shown["maxPerSecond"]), (&json!("Texts"), &json!(7)));
+    let elsewhere = json!({ "accountSid": format!("AC{}", "b".repeat(32)) }).to_string();
+    for (arguments, expected) in [
+        (vec!["--config", &elsewhere], "authToken"),
+        (vec!["--config", r#"{"colour":"hunter2"}"#], "colour"),
+        (vec!["--max-per-day", "0"], "maxPerDay"),
+        (vec![], "Nothing is to be changed"),
+    ] {
+        let (code, told) = installation.refusal(&[&["channel", "set", channel], &arguments[..]].concat());
+        assert!(code == 2 && told.contains(expected) && !told.contains("hunter2"), "{told}");
+    }
+}
+
+#[test]
 fn a_channel_is_paused_and_resumed_and_the_list_shows_it() {
     let installation = Installation::new();
     let channel = installation.json(&["init"])["channels"]["sms"].as_str().unwrap().to_owned();

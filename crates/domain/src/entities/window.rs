@@ -121,6 +121,12 @@ impl CarryTemplate {
         Ok(FilledTemplate { message: TemplateMessage { template: self.template.clone(), variables }, text })
     }
 
+    /// A text that is so many characters too long for the template.
+    pub fn over(&self, content: &Content, by: usize) -> TooLong {
+        let length = as_value(content.as_str()).chars().count();
+        TooLong { limit: length.saturating_sub(by), length, unit: "characters" }
+    }
+
     fn with(&self, text: String) -> TemplateVariables {
         if self.variable == "1" {
             TemplateVariables::Positional(vec![text])

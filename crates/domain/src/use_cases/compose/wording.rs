@@ -43,14 +43,20 @@ pub(super) fn word(
     match &channel.outside_window {
         Some(OutsideWindow::Carry(carry)) => match carry.carry(content) {
             Ok(filled) if open => Ok(Wording::OrTemplate(filled).into()),
-            Ok(filled) => Ok(Wording::OrTemplate(of_the_channel(filled, approved)?).into()),
+            Ok(filled) => match of_the_channel(&filled, approved) {
+                Ok(fits) => Ok(Wording::OrTemplate(fits).into()),
+                Err(Problem { details: Some(Details::TooLong { limit, length, .. }), .. }) => {
+                    Err(does_not_fit_in(&carry.over(content, length - limit)))
+                }
+                Err(problem) => Err(problem),
+            },
             // It leaves only if it leaves soon enough.
             Err(_) if open => Ok(Wording::AsWritten.into()),
             Err(over) => Err(does_not_fit_in(&over)),
         },
         _ if open => Ok(Wording::AsWritten.into()),
         Some(OutsideWindow::Opener(opener)) => {
-            let asks = of_the_channel(opener.filled(), approved)?;
+            let asks = of_the_channel(&opener.filled(), approved)?;
             Ok(Worded { wording: Wording::AsWritten, held: Some((asks, opener.hold_for())) })
         }
         None => Err(Problem::new(
@@ -78,13 +84,14 @@ fn asked_for(template: &TemplateMessage, approved: &[ApprovedTemplate]) -> Resul
     })
 }
 
-/// A template of the channel's own. Whoever composes cannot mend it, but may give another.
-fn of_the_channel(filled: FilledTemplate, approved: &[ApprovedTemplate]) -> Result<FilledTemplate, Problem> {
+/// A template of the channel's own, in the words that were approved, whatever its owner wrote of them. Whoever composes cannot
+/// mend it, but may give another.
+fn of_the_channel(filled: &FilledTemplate, approved: &[ApprovedTemplate]) -> Result<FilledTemplate, Problem> {
     if approved.is_empty() {
-        return Ok(filled);
+        return Ok(filled.clone());
     }
     match fitting(&filled.message, approved) {
-        Ok(_) => Ok(filled),
+        Ok(fits) => Ok(fits),
         Err(Misfit { flaw, details }) => Err(Problem {
             details: Some(details),
             ..Problem::new(

@@ -146,3 +146,30 @@ async fn the_channels_own_template_must_be_approved_while_the_window_is_closed()
         world.opens().await;
     }
 }
+
+/// A channel that carries texts by `{{1}}`, whose provider approved more words than that.
+fn carrying(content: &str) -> World {
+    let listed = approved(named("agent_message", "en"), "Acme writes: {{1}}", &["1"]);
+    let mut world = world(vec![listed], "", "", None);
+    world.command.template = None;
+    world.command.content = some(content);
+    let carry = CarryTemplate::new(named("agent_message", "en"), "{{1}}").unwrap();
+    world.channel().outside_window = Some(OutsideWindow::Carry(carry));
+    world
+}
+
+#[tokio::test]
+async fn what_is_shown_as_sent_are_the_approved_words_whatever_the_channel_says_of_them() {
+    let Wording::OrTemplate(filled) = carrying("Your order").opens().await.1.wording else { panic!("it is carried") };
+    assert_eq!(filled.text.as_deref(), Some("Acme writes: Your order"));
+}
+
+#[tokio::test]
+async fn a_text_that_is_too_long_with_the_approved_words_is_told_how_much_of_it_fits() {
+    let room = 1_024 - "Acme writes: ".len();
+    carrying(&"x".repeat(room)).opens().await;
+    let problem = carrying(&"x".repeat(room + 1)).refused().await;
+    assert_eq!((problem.code, problem.field), (ProblemCode::ContentTooLong, Some("content")));
+    let expected = Details::TooLong { limit: room, length: room + 1, unit: "characters" };
+    assert_eq!(problem.details, Some(expected));
+}

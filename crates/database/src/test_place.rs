@@ -1,16 +1,14 @@
 //! What a database's own tests open conversations in.
 
 use crate::Database;
-use overture_domain::entities::{
-    Address, Author, Channel, ChannelKind, ChannelLimits, ChannelSettings, ChannelState, OnUnclear, Recipient,
-    Transport,
-};
-use overture_domain::ids::{ApiKeyId, ChannelId, ContactId, ConversationId, MessageId, TenantId, Version, WorkspaceId};
+use overture_domain::entities::{Address, Author, ChannelSettings, Recipient};
+use overture_domain::ids::{ApiKeyId, ChannelId, ContactId, ConversationId, MessageId, TenantId, WorkspaceId};
 use overture_domain::ports::{
     ChannelRepo, ContactChoice, IdempotencyRecord, KeyedHash, OpenConversation, Tenant, TenantRepo, Workspace,
 };
 use overture_domain::time::Timestamp;
 use overture_domain::values::{Content, DeliverWithin, EmailAddress, Wording};
+use overture_testkit::store_contract;
 use std::time::Duration;
 use uuid::Uuid;
 
@@ -42,24 +40,7 @@ impl Place {
             .add_workspace(&Workspace { id: workspace, tenant_id: tenant, name: "w".into(), created_at: NOW })
             .await
             .unwrap();
-        let row = Channel {
-            id: channel,
-            tenant_id: tenant,
-            workspace_id: workspace,
-            name: "c".into(),
-            kind: ChannelKind::Email,
-            transport: Transport::Sandbox,
-            state: ChannelState::Active,
-            enabled: true,
-            paused_at: None,
-            limits: ChannelLimits::default(),
-            on_unclear: OnUnclear::Resend,
-            fault: None,
-            message_id_domain: Some("example.com".into()),
-            outside_window: None,
-            version: Version::FIRST,
-            created_at: NOW,
-        };
+        let row = store_contract::channel(store_contract::Place { tenant, workspace, channel });
         ChannelRepo::add(database, &row, &ChannelSettings::default()).await.unwrap();
         place
     }

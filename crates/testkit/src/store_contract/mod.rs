@@ -27,7 +27,7 @@ mod stage;
 pub mod tenancy;
 pub mod wakeups;
 
-pub use stage::{Place, Stage};
+pub use stage::{Place, Stage, channel};
 
 use async_trait::async_trait;
 use overture_domain::ports::{

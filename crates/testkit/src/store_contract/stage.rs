@@ -388,8 +388,8 @@ impl Stage {
     }
 }
 
-/// A working email channel.
-pub(super) fn channel(place: Place) -> Channel {
+/// A working email channel of a place, in the sandbox.
+pub fn channel(place: Place) -> Channel {
     Channel {
         id: place.channel,
         tenant_id: place.tenant,

@@ -99,7 +99,7 @@ pub(crate) async fn write(tx: &DatabaseTransaction, members: &mut [OpenMember]) 
 
 /// Writes members of which none needs anything that is there, in one statement that is its own transaction: whether their
 /// keys and addresses are free, the tables' unique keys say. `None`, and nothing is done, where it must be looked first.
-pub(crate) async fn write_unlooked(db: &DatabaseConnection, members: &mut [OpenMember]) -> Option<Result<(), DbErr>> {
+pub(crate) async fn write_unlooked(db: &DatabaseConnection, members: &[OpenMember]) -> Option<Result<(), DbErr>> {
     let mut taken = Taken::default();
     let is_new = |member: &OpenMember| matches!(member.verdict, Verdict::Written) && needs_nothing(&member.opening);
     if !is_postgres(db) || !members.iter().all(|member| is_new(member) && taken.claim(&member.opening).is_ok()) {

@@ -53,8 +53,8 @@ async fn who_looked_and_was_overtaken_writes_nothing() {
         let mut late = [OpenMember::new(late).0];
         if n == 0 {
             judge(&tx, &mut late).await.unwrap();
-            let mut fast = [OpenMember::new(opening.clone()).0];
-            write_unlooked(&database.readers, &mut fast).await.expect("nothing is looked at").unwrap();
+            let fast = [OpenMember::new(opening.clone()).0];
+            write_unlooked(&database.readers, &fast).await.expect("nothing is looked at").unwrap();
         }
         let error = rows::written(&late).change(&tx).await.unwrap_err();
         assert!(is_taken(&error), "{error}");
@@ -71,8 +71,8 @@ async fn who_does_not_look_and_is_late_writes_nothing() {
     let (database, place) = on_postgres().await;
     let opening = place.opening(1);
     let open = async |openings: Vec<OpenConversation>| {
-        let mut members: Vec<_> = openings.into_iter().map(|opening| OpenMember::new(opening).0).collect();
-        write_unlooked(&database.readers, &mut members).await
+        let members: Vec<_> = openings.into_iter().map(|opening| OpenMember::new(opening).0).collect();
+        write_unlooked(&database.readers, &members).await
     };
     open(vec![opening.clone()]).await.unwrap().unwrap();
     let late = open(vec![place.opening(2), elsewhere(&place, 3, &opening)]).await.unwrap().unwrap_err();

@@ -317,6 +317,7 @@ macro_rules! store_contract {
                     a_verification_of_other_settings_is_not_kept
                     templates_are_asked_for_once_in_their_time_and_not_before_the_first_verification
                     approved_templates_are_found_by_name_until_the_settings_change
+                    a_channel_whose_provider_has_no_list_knows_nothing_of_templates
                     messages_of_a_paused_channel_wait_and_their_time_stands_still
                     a_message_whose_time_had_ended_before_the_pause_is_expired
                     a_resumed_channel_gives_back_the_time_it_stood_still_and_wakes_what_waits

@@ -330,6 +330,7 @@ macro_rules! store_contract {
                     a_wakeup_that_is_gone_cannot_be_kept
                     a_settled_wakeup_is_gone
                     settling_an_older_wake_leaves_the_newer_one_and_it_is_due
+                    wakes_settled_at_the_same_time_leave_what_is_newer
                     a_claim_with_a_newer_wake_cannot_be_kept
                     a_new_wake_is_newer_than_one_that_was_settled
                     a_resting_wakeup_comes_again_and_not_before_its_time

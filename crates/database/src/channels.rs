@@ -214,7 +214,7 @@ fn read_limits(row: &Row<'_>) -> Result<ChannelLimits, StoreError> {
         let number = row.get::<Option<i64>>(column)?;
         number.map(|number| u32::try_from(number).map_err(|_| row.corrupt(column))).transpose()
     };
-    let codes = |text: &str| text.split_whitespace().map(|code| Country::parse(code).ok()).collect();
+    let codes = |text: &str| text.split_whitespace().map(Country::from_stored).collect();
     Ok(ChannelLimits {
         max_per_second: limit("max_per_second")?,
         max_per_day: limit("max_per_day")?,

@@ -54,6 +54,11 @@ static PLANS: LazyLock<BTreeMap<u16, NumberingPlan>> = LazyLock::new(|| {
         .collect()
 });
 
+/// Whether any number belongs to a country.
+pub(super) fn has_numbers(country: Country) -> bool {
+    PLANS.values().flat_map(|plan| &plan.regions).any(|region| region.id == country.as_str())
+}
+
 impl NumberingPlan {
     /// Parts digits in international form into the plan of their country code and the national number. `None` where no
     /// country code begins so. At most one does: no code is the beginning of another (ITU-T E.164).
@@ -92,7 +97,7 @@ impl NumberingPlan {
                 several.iter().find(knows)?
             }
         };
-        Country::parse(region.id).ok()
+        Country::from_stored(region.id)
     }
 
     /// Whether a national number has the general shape of the plan's numbers. One that begins with zero has it where the

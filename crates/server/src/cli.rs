@@ -1,14 +1,17 @@
 //! The command line: names of commands and options, and their help. Other people's scripts rely on them.
 //! Refuses to do anything: `commands` does.
 
+mod channel;
+
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Arg, ArgAction, Args, CommandFactory, FromArgMatches, Parser, Subcommand};
-use overture_domain::entities::{ChannelKind, Scope, Transport};
-use overture_domain::ids::{ApiKeyId, ChannelId, MessageId, TenantId, WorkspaceId};
+use overture_domain::entities::Scope;
+use overture_domain::ids::{ApiKeyId, MessageId, TenantId, WorkspaceId};
 use overture_domain::time::Timestamp;
-use overture_domain::use_cases::MOST_PER_SECOND;
 use std::ffi::OsString;
 use std::path::PathBuf;
+
+pub(crate) use channel::{ChannelArgs, ChannelCommand, Limit, LimitArgs, SetArgs, TestArgs, WhichChannel};
 
 /// The id of `--config FILE` on every command that has no `--config` of its own.
 const CONFIG_FILE: &str = "configuration file";
@@ -130,132 +133,6 @@ pub(crate) enum WorkspaceCommand {
         #[command(flatten)]
         of: OfTenant,
     },
-}
-
-#[derive(Debug, Clone, Subcommand)]
-pub(crate) enum ChannelCommand {
-    /// Make a channel.
-    Add(Box<ChannelArgs>),
-    /// Change a channel: only what is named. Its messages and its webhook address stay.
-    Set(Box<SetArgs>),
-    /// List the channels of a tenant.
-    List {
-        /// Only those of this workspace.
-        #[arg(long, value_name = "ID", value_parser = parser("a UUID", WorkspaceId::parse))]
-        workspace: Option<WorkspaceId>,
-        #[command(flatten)]
-        of: OfTenant,
-    },
-    /// Switch a channel on; what waited for it leaves.
-    Enable(WhichChannel),
-    /// Try a channel's settings without sending; one that works is active.
-    Verify(WhichChannel),
-    /// Hold a channel's messages back: composes are accepted, messages wait, and their time stands still.
-    Pause(WhichChannel),
-    /// Let a paused channel's messages go, with the time they had left.
-    Resume(WhichChannel),
-    /// List a channel's approved templates.
-    Templates(WhichChannel),
-    /// Send one message through a channel and watch its way; contact and conversation stay.
-    Test(TestArgs),
-    /// Seal every secret with the newest key, so that secrets.old_keys can go.
-    Reseal,
-    /// Switch a channel off: composes through it are refused, and what waits for it goes on waiting within its time.
-    Disable(WhichChannel),
-}
-
-#[derive(Debug, Clone, Copy, Args)]
-pub(crate) struct WhichChannel {
-    /// The channel's id, from `channel list`.
-    #[arg(value_name = "ID", value_parser = parser("a UUID", ChannelId::parse))]
-    pub(crate) id: ChannelId,
-    #[command(flatten)]
-    pub(crate) of: OfTenant,
-}
-
-#[derive(Debug, Clone, Args)]
-pub(crate) struct TestArgs {
-    #[command(flatten)]
-    pub(crate) which: WhichChannel,
-    /// An email address, or a phone number with + and country code, as the channel needs it.
-    #[arg(long, value_name = "ADDRESS")]
-    pub(crate) to: String,
-}
-
-#[derive(Debug, Clone, Args)]
-pub(crate) struct SetArgs {
-    #[command(flatten)]
-    pub(crate) which: WhichChannel,
-    /// What it is called.
-    #[arg(long, value_name = "TEXT", value_parser = name)]
-    pub(crate) name: Option<String>,
-    /// Settings, as in `channel add`: each replaces the one of its name, and null removes it. Another host, account, number
-    /// or user name needs every secret again.
-    #[arg(long, value_name = "JSON")]
-    pub(crate) config: Option<String>,
-    /// What leaves on WhatsApp to a contact that has not written for 24 hours, as in `channel add`; null takes it away.
-    #[arg(long, value_name = "JSON")]
-    pub(crate) outside_window: Option<String>,
-    /// The most messages in a second, or none; the others wait their turn.
-    #[arg(long, value_name = "COUNT", value_parser = limit)]
-    pub(crate) max_per_second: Option<Limit>,
-    /// The most messages in a day (UTC), or none; beyond it composes are refused.
-    #[arg(long, value_name = "COUNT", value_parser = limit)]
-    pub(crate) max_per_day: Option<Limit>,
-    /// The most messages to one contact in an hour, or none; beyond it composes are refused.
-    #[arg(long, value_name = "COUNT", value_parser = limit)]
-    pub(crate) max_per_contact_per_hour: Option<Limit>,
-    /// The countries whose numbers may be written to, such as DE,AT, or none for all.
-    #[arg(long, value_name = "CODES")]
-    pub(crate) allowed_countries: Option<String>,
-}
-
-/// A limit, or that there is none.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Limit(pub(crate) Option<u32>);
-
-fn limit(text: &str) -> Result<Limit, String> {
-    match text {
-        "none" => Ok(Limit(None)),
-        text => text.parse().map(|count| Limit(Some(count))).map_err(|_| "a whole number, or none".to_owned()),
-    }
-}
-
-#[derive(Debug, Clone, Args)]
-pub(crate) struct ChannelArgs {
-    /// The workspace it belongs to.
-    #[arg(long, value_name = "ID", value_parser = parser("a UUID", WorkspaceId::parse))]
-    pub(crate) workspace: WorkspaceId,
-    /// How the person at the other end is reached.
-    #[arg(long = "type", value_name = "TYPE", value_parser = words(ChannelKind::ALL, ChannelKind::as_str, ChannelKind::parse))]
-    pub(crate) kind: ChannelKind,
-    /// Who carries the messages: sandbox for every type, smtp for email, twilio for sms and whatsapp, whatsapp-cloud for whatsapp.
-    #[arg(long, value_name = "TRANSPORT", value_parser = words(Transport::ALL, Transport::as_str, Transport::parse))]
-    pub(crate) transport: Transport,
-    /// What it is called.
-    #[arg(long, value_name = "TEXT", value_parser = name)]
-    pub(crate) name: String,
-    /// Its settings: a JSON object, @FILE that holds one, or - for standard input. A secret may be {"fromEnv":"NAME"}.
-    /// It is read once, now, and sealed in the database. The configuration file is named by OVERTURE_CONFIG here.
-    /// SMTP: {"host","port","tls":"none|starttls|tls","username","password","from","replyTo"}.
-    /// Twilio: {"accountSid","authToken","from"} or {…,"messagingServiceSid"}. WhatsApp Cloud API:
-    /// {"phoneNumberId","businessAccountId","accessToken","appSecret","verifyToken"}.
-    #[arg(long, value_name = "JSON", default_value = "{}")]
-    pub(crate) config: String,
-    /// What leaves on WhatsApp to a contact that has not written for 24 hours:
-    /// {"mode":"carry","template":{"name","language"} or {"contentSid"},"body":"… {{1}} …"}.
-    #[arg(long, value_name = "JSON", default_value = "null")]
-    pub(crate) outside_window: String,
-    /// The most messages in a second; the others wait their turn. Without this 80 on the WhatsApp Cloud API, which is what
-    /// Meta takes of a number that was not upgraded, and no limit elsewhere.
-    #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..=MOST_PER_SECOND))]
-    pub(crate) max_per_second: Option<u32>,
-    /// Try the settings first, without sending: the channel takes messages only if they work. Without this it is taken for
-    /// working, and the first message tells.
-    #[arg(long)]
-    pub(crate) verify: bool,
-    #[command(flatten)]
-    pub(crate) of: OfTenant,
 }
 
 #[derive(Debug, Clone, Subcommand)]
@@ -389,6 +266,7 @@ fn words<T: Copy + Clone + Send + Sync + 'static>(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use overture_domain::entities::ChannelKind;
 
     fn cli(line: &str) -> Result<(Cli, Option<PathBuf>), clap::Error> {
         read(line.split_whitespace().map(OsString::from))
@@ -416,6 +294,10 @@ mod tests {
             format!("overture workspace add --name A --tenant {ID}"),
             "overture workspace list".into(),
             format!("overture channel add --workspace {ID} --type email --transport smtp --name Mail --config {{}}"),
+            format!(
+                "overture channel add --workspace {ID} --type sms --transport sandbox --name S --max-per-second 20 --max-per-day 500 --max-per-contact-per-hour 3 --allowed-countries DE,AT"
+            ),
+            format!("overture channel set {ID} --max-per-second none --max-per-day 500 --allowed-countries none"),
             "overture channel list".into(),
             format!("overture channel verify {ID}"),
             format!("overture channel pause {ID}"),
@@ -466,6 +348,18 @@ mod tests {
         assert_eq!(file, Some(PathBuf::from("f.toml")));
         let Some(Command::Channel(ChannelCommand::Add(channel))) = cli.command else { panic!("{cli:?}") };
         assert_eq!((channel.config.as_str(), channel.kind), ("@s.json", ChannelKind::Sms));
+    }
+
+    #[test]
+    fn a_limit_is_refused_where_it_is_none_and_told_what_may_be_written() {
+        for (flag, range) in
+            [("second", "1 to 10000"), ("day", "1 to 1000000000"), ("contact-per-hour", "1 to 1000000000")]
+        {
+            for wrong in ["0", "-1", "2000000000", "many"] {
+                let told = cli(&format!("overture channel set {ID} --max-per-{flag}={wrong}")).unwrap_err().to_string();
+                assert!(told.contains(&format!("a whole number from {range}, or none")), "{told}");
+            }
+        }
     }
 
     #[test]

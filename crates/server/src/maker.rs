@@ -10,6 +10,7 @@ use overture_domain::entities::{
 use overture_domain::ids::{ApiKeyId, ChannelId, TenantId, Version, WorkspaceId};
 use overture_domain::ports::{ApiKeyRepo, ChannelRepo, Clock, IdGenerator, NewIds, Tenant, TenantRepo, Workspace};
 use overture_domain::time::Timestamp;
+use overture_domain::use_cases::{ManageChannelError, WrittenLimits};
 use overture_domain::values::Secret;
 use serde_json::Value;
 use std::sync::Arc;
@@ -50,8 +51,8 @@ pub(crate) struct NewChannel<'a> {
     pub(crate) name: &'a str,
     pub(crate) settings: &'a Value,
     pub(crate) outside_window: &'a Value,
-    /// The most messages in a second, if not what its transport is known to take.
-    pub(crate) max_per_second: Option<u32>,
+    /// What is not written is what its transport is known to take.
+    pub(crate) limits: &'a WrittenLimits,
     /// Whether it is to be verified before it takes messages; if not, it is taken for working.
     pub(crate) verifies: bool,
 }
@@ -113,7 +114,7 @@ impl Maker {
                 name,
                 settings: &Value::Object(Default::default()),
                 outside_window: &Value::Null,
-                max_per_second: None,
+                limits: &WrittenLimits::default(),
                 verifies: false,
             })
             .await?;
@@ -160,15 +161,14 @@ impl Maker {
     /// # Errors
     /// A transport that cannot carry that kind, settings that do not do, and what the store says.
     pub(crate) async fn channel(&self, new: NewChannel<'_>) -> Result<ChannelId, Failure> {
-        let NewChannel { tenant, workspace, kind, transport, name, settings, outside_window, max_per_second, verifies } =
-            new;
+        let NewChannel { tenant, workspace, kind, transport, name, settings, outside_window, limits, verifies } = new;
         let environment = |name: &str| std::env::var(name).ok();
         let refused = |problem: SettingsProblem| {
             Failure::usage(format!("{} {}", problem.field, problem.reason)).remedy(problem.remedy)
         };
         let checked = check_settings(kind, transport, settings, &environment).map_err(refused)?;
         let outside_window = check_outside_window(kind, transport, outside_window).map_err(refused)?;
-        let usual = ChannelLimits::default_for(transport);
+        let limits = limits.over(&ChannelLimits::default_for(transport), kind, "Write one, or none.");
         let channel = Channel {
             id: self.ids.channel_id(),
             tenant_id: tenant,
@@ -179,7 +179,7 @@ impl Maker {
             state: if verifies { ChannelState::Unverified } else { ChannelState::Active },
             enabled: true,
             paused_at: None,
-            limits: ChannelLimits { max_per_second: max_per_second.or(usual.max_per_second), ..usual },
+            limits: limits.map_err(unlimited)?,
             on_unclear: OnUnclear::default_for(kind),
             fault: None,
             message_id_domain: checked.message_id_domain,
@@ -212,5 +212,13 @@ impl Maker {
         };
         self.keys.add(&key, &KeyDigest::of(&raw)).await?;
         Ok((key.id, raw))
+    }
+}
+
+/// A limit does not do.
+fn unlimited(error: ManageChannelError) -> Failure {
+    match error {
+        ManageChannelError::Refused { text, .. } => Failure::usage(text),
+        other => Failure::new(format!("Its limits cannot be set: {other}")),
     }
 }

@@ -2,6 +2,7 @@
 
 mod channel;
 mod channel_window;
+mod channel_written;
 mod compose;
 mod contact;
 mod conversation;
@@ -9,11 +10,9 @@ mod message;
 mod preview;
 mod words;
 
-pub(crate) use channel::{
-    ApprovedTemplateBody, ChannelBody, ChannelPage, ChannelPatchBody, FaultBody, NewChannelBody, TemplateList,
-    WebhooksBody,
-};
+pub(crate) use channel::{ApprovedTemplateBody, ChannelBody, ChannelPage, FaultBody, TemplateList, WebhooksBody};
 pub(crate) use channel_window::{OutsideWindowBody, WindowTemplateBody};
+pub(crate) use channel_written::{ChannelPatchBody, NewChannelBody};
 pub(crate) use compose::{AgentBody, ComposeAnswer, ComposeBody, TemplateBody};
 pub(crate) use contact::{ContactBody, Supplied};
 pub(crate) use conversation::{AttentionBody, ConversationBody};

@@ -1,6 +1,6 @@
 //! Managing channels.
 
-use crate::common::{Answer, Ask, Desk, Key};
+use crate::common::{Ask, Desk, Manager};
 use overture_domain::entities::{ApiKey, Channel, ChannelFault, ChannelKind, ChannelState, Scope, Transport};
 use overture_domain::ids::{ChannelId, WorkspaceId};
 use overture_domain::ports::{ApprovedTemplate, NewIds, VerifyError};
@@ -9,67 +9,6 @@ use overture_testkit::{BEGINNING, SequentialIds};
 use reqwest::Method;
 use serde_json::{Value, json};
 use std::time::Duration;
-
-/// A desk and somebody who manages its channels.
-struct Manager {
-    desk: Desk,
-    key: Key,
-}
-
-impl Manager {
-    async fn open() -> Self {
-        let desk = Desk::open().await;
-        let key = desk.key_with(&[Scope::ChannelsRead, Scope::ChannelsWrite]).await;
-        Self { desk, key }
-    }
-
-    async fn ask(&self, method: Method, path: &str) -> Answer {
-        self.desk.ask(method, path).bearer_auth(&self.key).answer().await
-    }
-
-    async fn get(&self, path: &str) -> Answer {
-        self.ask(Method::GET, path).await
-    }
-
-    async fn send(&self, method: Method, path: &str, body: &Value) -> Answer {
-        self.desk.ask(method, path).bearer_auth(&self.key).json(body).answer().await
-    }
-
-    async fn add(&self, body: &Value) -> Answer {
-        self.send(Method::POST, "/api/channels", body).await
-    }
-
-    async fn patch(&self, path: &str, body: &Value) -> Answer {
-        self.send(Method::PATCH, path, body).await
-    }
-
-    /// An SMTP channel as it is asked for.
-    fn smtp(&self) -> Value {
-        json!({
-            "workspaceId": self.desk.workspace.to_string(),
-            "type": "email",
-            "transport": "smtp",
-            "displayName": "Support",
-            "config": { "host": "mail.acme.example", "port": 587, "from": "a@acme.example", "password": "hunter2" },
-        })
-    }
-
-    /// The path of a fresh SMTP channel.
-    async fn added(&self) -> String {
-        let answer = self.add(&self.smtp()).await;
-        assert_eq!(answer.status, 201, "{answer}");
-        answer.header("location").unwrap().to_owned()
-    }
-
-    async fn state(&self, path: &str) -> Value {
-        self.get(path).await.json()["state"].clone()
-    }
-
-    async fn compose_through(&self, path: &str) -> Answer {
-        let id = path.rsplit('/').next().unwrap();
-        self.desk.answer_of(&self.desk.body_with(&json!({ "channelId": id }))).await
-    }
-}
 
 fn template(name: &str) -> ApprovedTemplate {
     ApprovedTemplate {
@@ -163,6 +102,9 @@ async fn what_does_not_make_a_channel_is_400_that_names_the_field() {
         ("maxPerSecond", json!(0), "invalid_channel_limit", "maxPerSecond"),
         ("maxPerSecond", json!(10_001), "invalid_channel_limit", "maxPerSecond"),
         ("maxPerSecond", json!("20"), "wrong_type", "maxPerSecond"),
+        ("maxPerDay", json!(0), "invalid_channel_limit", "maxPerDay"),
+        ("maxPerContactPerHour", json!(-3), "invalid_channel_limit", "maxPerContactPerHour"),
+        ("allowedCountries", json!("DE"), "wrong_type", "allowedCountries"),
     ] {
         let mut body = manager.smtp();
         body[field] = value;
@@ -175,7 +117,9 @@ async fn what_does_not_make_a_channel_is_400_that_names_the_field() {
 #[tokio::test]
 async fn a_patch_changes_what_it_names_and_null_clears() {
     let manager = Manager::open().await;
-    let path = manager.added().await;
+    let mut body = manager.smtp();
+    (body["type"], body["transport"]) = (json!("sms"), json!("twilio"));
+    let path = manager.path_of(&body).await;
     let limits = json!({
         "displayName": "Sales", "enabled": false, "maxPerSecond": 20, "maxPerDay": 500, "maxPerContactPerHour": 3,
         "allowedCountries": ["de", "AT"], "config": { "from": "sales@acme.example", "port": null },
@@ -190,7 +134,7 @@ async fn a_patch_changes_what_it_names_and_null_clears() {
 #[tokio::test]
 async fn what_does_not_change_a_channel_is_400_that_names_the_field() {
     let manager = Manager::open().await;
-    let path = manager.added().await;
+    let path = manager.path_of(&manager.sms()).await;
     for (body, code, at) in [
         (json!({ "maxPerSecond": 0 }), "invalid_channel_limit", "maxPerSecond"),
         (json!({ "maxPerSecond": 10_001 }), "invalid_channel_limit", "maxPerSecond"),

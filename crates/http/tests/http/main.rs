@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod channel_limits;
 mod channels;
 mod common;
 mod compose;

@@ -12,6 +12,7 @@ use overture_domain::entities::Channel;
 use overture_domain::ids::{TenantId, WorkspaceId};
 use overture_domain::ports::{ChannelRepo, TenantRepo};
 use overture_domain::use_cases::Reach;
+use overture_domain::values::Country;
 use serde_json::{Value, json};
 use std::io::Read;
 
@@ -45,7 +46,7 @@ async fn add(context: &Context, arguments: &ChannelArgs) -> Result<Answer, Failu
         name: &arguments.name,
         settings: &settings,
         outside_window: &outside_window,
-        max_per_second: arguments.max_per_second,
+        limits: &channel_set::limits(&arguments.limits),
         verifies: arguments.verify,
     };
     let id = Maker::on(&database).channel(new).await?;
@@ -109,6 +110,7 @@ async fn list(database: &Database, workspace: Option<WorkspaceId>, of: OfTenant)
 }
 
 fn item(channel: &Channel) -> Value {
+    let countries = channel.limits.allowed_countries.as_ref();
     json!({
         "id": channel.id.to_string(),
         "name": channel.name,
@@ -120,6 +122,9 @@ fn item(channel: &Channel) -> Value {
         "paused": channel.paused_at.is_some(),
         "fault": channel.fault.as_ref().map(|fault| json!({ "code": fault.code, "text": fault.text, "since": fault.since.to_string() })),
         "maxPerSecond": channel.limits.max_per_second,
+        "maxPerDay": channel.limits.max_per_day,
+        "maxPerContactPerHour": channel.limits.max_per_contact_per_hour,
+        "allowedCountries": countries.map(|countries| countries.iter().map(Country::as_str).collect::<Vec<_>>()),
         "createdAt": channel.created_at.to_string(),
     })
 }

@@ -3,12 +3,12 @@
 use super::Context;
 use super::channel::read_settings;
 use super::channel_care::{find, told};
-use crate::cli::{Limit, SetArgs};
+use crate::cli::{Limit, LimitArgs, SetArgs};
 use crate::failure::Failure;
 use crate::printer::Answer;
 use crate::wiring::Ports;
 use overture_domain::ports::{SettingValue, WrittenWindow};
-use overture_domain::use_cases::{ChangeChannel, ChannelPatch};
+use overture_domain::use_cases::{ChangeChannel, ChannelPatch, WrittenLimits};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
@@ -32,17 +32,24 @@ pub(super) async fn run(context: &Context, arguments: &SetArgs) -> Result<Answer
 }
 
 fn patch(arguments: &SetArgs) -> Result<ChannelPatch, Failure> {
-    let limit = |limit: &Limit| limit.0.map(i64::from);
     Ok(ChannelPatch {
         display_name: arguments.name.clone().map(Some),
         config: arguments.config.as_deref().map(config).transpose()?,
         outside_window: arguments.outside_window.as_deref().map(outside_window).transpose()?,
-        max_per_second: arguments.max_per_second.as_ref().map(limit),
-        max_per_day: arguments.max_per_day.as_ref().map(limit),
-        max_per_contact_per_hour: arguments.max_per_contact_per_hour.as_ref().map(limit),
-        allowed_countries: arguments.allowed_countries.as_deref().map(countries),
+        limits: limits(&arguments.limits),
         ..ChannelPatch::default()
     })
+}
+
+/// The limits that are named, of a channel that is made or changed.
+pub(super) fn limits(arguments: &LimitArgs) -> WrittenLimits {
+    let limit = |written: Option<Limit>| written.map(|limit| limit.0);
+    WrittenLimits {
+        max_per_second: limit(arguments.max_per_second),
+        max_per_day: limit(arguments.max_per_day),
+        max_per_contact_per_hour: limit(arguments.max_per_contact_per_hour),
+        allowed_countries: arguments.allowed_countries.as_deref().map(countries),
+    }
 }
 
 /// `none`, or codes with commas between.

@@ -15,6 +15,7 @@ use anyhow::Context as _;
 use overture_domain::entities::{Attempt, AttemptOutcome, ChannelKind, EXPIRED, MessageStatus, Transport};
 use overture_domain::ids::{ChannelId, MessageId, TenantId};
 use overture_domain::ports::{ConversationRepo, MessageDetails};
+use overture_domain::use_cases::WrittenLimits;
 use overture_domain::values::{EmailAddress, Flaw, PhoneNumber, Secret};
 use serde_json::{Value, json};
 use std::net::{Ipv4Addr, SocketAddr};
@@ -51,7 +52,7 @@ pub(super) async fn run(context: &Context, arguments: &TryArgs) -> Result<(), Fa
                 name: "try",
                 settings,
                 outside_window: &Value::Null,
-                max_per_second: None,
+                limits: &WrittenLimits::default(),
                 verifies: false,
             };
             Some(maker.channel(new).await?)

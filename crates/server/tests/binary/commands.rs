@@ -337,7 +337,7 @@ fn a_channel_is_changed_in_what_is_named_and_secrets_stay_where_they_were_entere
     for (arguments, expected) in [
         (vec!["--config", &elsewhere], "authToken"),
         (vec!["--config", r#"{"colour":"hunter2"}"#], "colour"),
-        (vec!["--max-per-day", "0"], "maxPerDay"),
+        (vec!["--max-per-day", "0"], "--max-per-day"),
         (vec![], "Nothing is to be changed"),
     ] {
         let (code, told) = installation.refusal(&[&["channel", "set", channel], &arguments[..]].concat());

@@ -1,6 +1,6 @@
 //! Makes a channel.
 
-use super::{ChannelRule, MOST_PER_SECOND, ManageChannelError, Reach, display_name, limit};
+use super::{ChannelRule, ManageChannelError, Reach, WrittenLimits, display_name};
 use crate::entities::{Channel, ChannelKind, ChannelLimits, ChannelState, OnUnclear, Transport};
 use crate::ids::{Version, WorkspaceId};
 use crate::ports::{
@@ -10,6 +10,9 @@ use crate::ports::{
 use crate::use_cases::{Problem, ProblemCode, required_id};
 use crate::values::Flaw;
 use std::sync::Arc;
+
+/// What to do about a number that is no limit.
+const REMEDY: &str = "Write one, or leave it out.";
 
 /// A channel that is wanted, as it was written.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -26,8 +29,8 @@ pub struct NewChannel {
     pub config: WrittenSettings,
     /// What leaves outside the window of WhatsApp.
     pub outside_window: Option<WrittenWindow>,
-    /// The most messages in a second; `None`: what its provider is known to take.
-    pub max_per_second: Option<i64>,
+    /// Its limits; what is not written is what its provider is known to take.
+    pub limits: WrittenLimits,
 }
 
 /// Makes a channel. One that leaves this machine begins `unverified` and takes no messages before it was verified; a
@@ -63,7 +66,7 @@ impl AddChannel {
         let transport =
             word(new.transport.as_deref(), ChannelRule::Transport, "transport", Transport::ALL, Transport::as_str)?;
         let name = display_name(new.display_name.as_deref())?;
-        let limits = limits(transport, new.max_per_second)?;
+        let limits = new.limits.over(&ChannelLimits::default_for(transport), kind, REMEDY)?;
         let checked = self.settings.check(kind, transport, &new.config);
         let CheckedSettings { settings, message_id_domain } =
             checked.map_err(|flaw| ManageChannelError::setting(&flaw))?;
@@ -101,14 +104,6 @@ impl AddChannel {
 fn workspace_of(text: Option<&String>) -> Result<WorkspaceId, ManageChannelError> {
     required_id(&text.cloned(), "workspaceId", ProblemCode::InvalidWorkspaceId, WorkspaceId::parse)
         .map_err(ManageChannelError::Place)
-}
-
-/// What its provider is known to take, unless somebody knows better.
-fn limits(transport: Transport, max_per_second: Option<i64>) -> Result<ChannelLimits, ManageChannelError> {
-    const REMEDY: &str = "Write one, or leave it out for what the provider is known to take.";
-    let usual = ChannelLimits::default_for(transport);
-    let written = max_per_second.map(|most| limit("maxPerSecond", most, MOST_PER_SECOND, REMEDY)).transpose()?;
-    Ok(ChannelLimits { max_per_second: written.or(usual.max_per_second), ..usual })
 }
 
 /// One of the known words.

@@ -1,21 +1,17 @@
 //! Changes a channel.
 
-use super::{ChannelRule, DECISIONS, ManageChannelError, Reach, WINDOW_TEMPLATE, display_name, limit, unfit};
-use crate::entities::{Channel, ChannelConnection, ChannelLimits, OutsideWindow};
+use super::{ChannelRule, DECISIONS, ManageChannelError, Reach, WINDOW_TEMPLATE, WrittenLimits, display_name, unfit};
+use crate::entities::{Channel, ChannelConnection, OutsideWindow};
 use crate::ids::ChannelId;
 use crate::ports::{
     ChannelDetails, ChannelRegistry, ChannelRepo, ChannelRevision, CheckedSettings, SettingValue, SettingsChecker,
     WrittenSettings, WrittenWindow,
 };
-use crate::values::{Country, Flaw};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-/// The highest limit: more is no limit.
-const HIGHEST_LIMIT: i64 = 1_000_000_000;
-
-/// The highest number of messages in a second; providers take a thousand.
-pub const MOST_PER_SECOND: i64 = 10_000;
+/// What to do about a number that is no limit.
+const REMEDY: &str = "Write one, or null for no limit; enabled switches a channel off.";
 
 /// What is to change. The outer `None` leaves a field, the inner one clears it.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -28,14 +24,8 @@ pub struct ChannelPatch {
     pub config: Option<BTreeMap<String, Option<SettingValue>>>,
     /// What leaves outside the window of WhatsApp.
     pub outside_window: Option<Option<WrittenWindow>>,
-    /// The most messages in a second.
-    pub max_per_second: Option<Option<i64>>,
-    /// The most messages in a day.
-    pub max_per_day: Option<Option<i64>>,
-    /// The most messages to one contact in an hour.
-    pub max_per_contact_per_hour: Option<Option<i64>>,
-    /// The countries whose numbers may be written to.
-    pub allowed_countries: Option<Option<Vec<String>>>,
+    /// Its limits.
+    pub limits: WrittenLimits,
 }
 
 /// Changes a channel. Its state stays: whether new settings work is shown by verifying or by the next message, which a
@@ -86,6 +76,7 @@ impl ChangeChannel {
             return Ok(None);
         }
         let channel = &found.channel;
+        let limits = patch.limits.over(&channel.limits, channel.kind, REMEDY)?;
         let name = patch.display_name.as_ref().map(|name| display_name(name.as_deref())).transpose()?;
         let settings = match &patch.config {
             None => None,
@@ -106,7 +97,7 @@ impl ChangeChannel {
             expected: channel.version,
             name,
             enabled: patch.enabled,
-            limits: limits(&channel.limits, patch)?,
+            limits: (limits != channel.limits).then_some(limits),
             outside_window,
             settings,
         }))
@@ -163,42 +154,4 @@ impl ChangeChannel {
         }
         Ok(checked)
     }
-}
-
-/// All limits as they are from now on; `None` where none was mentioned.
-fn limits(known: &ChannelLimits, patch: &ChannelPatch) -> Result<Option<ChannelLimits>, ManageChannelError> {
-    let mut limits = known.clone();
-    if let Some(limit) = patch.max_per_second {
-        limits.max_per_second = limit.map(|limit| number("maxPerSecond", limit, MOST_PER_SECOND)).transpose()?;
-    }
-    if let Some(limit) = patch.max_per_day {
-        limits.max_per_day = limit.map(|limit| number("maxPerDay", limit, HIGHEST_LIMIT)).transpose()?;
-    }
-    if let Some(limit) = patch.max_per_contact_per_hour {
-        let number = |limit| number("maxPerContactPerHour", limit, HIGHEST_LIMIT);
-        limits.max_per_contact_per_hour = limit.map(number).transpose()?;
-    }
-    if let Some(countries) = &patch.allowed_countries {
-        limits.allowed_countries = countries.as_deref().map(allowed_countries).transpose()?;
-    }
-    Ok((limits != *known).then_some(limits))
-}
-
-fn number(field: &'static str, written: i64, highest: i64) -> Result<u32, ManageChannelError> {
-    limit(field, written, highest, "Write one, or null for no limit; enabled switches a channel off.")
-}
-
-fn allowed_countries(codes: &[String]) -> Result<BTreeSet<Country>, ManageChannelError> {
-    const FIELD: &str = "allowedCountries";
-    let refused = |flaw: &Flaw| ManageChannelError::refused(ChannelRule::Countries, FIELD, flaw);
-    if codes.is_empty() {
-        return Err(refused(&Flaw::new("is empty", "Name at least one country, or write null to allow all.")));
-    }
-    let parse = |code: &String| {
-        Country::parse(code).map_err(|flaw| {
-            let shown: String = code.chars().take(16).collect();
-            refused(&Flaw::new(format!("has {shown:?}, which {}", flaw.reason), flaw.remedy))
-        })
-    };
-    codes.iter().map(parse).collect()
 }

@@ -5,12 +5,14 @@
 
 mod add;
 mod change;
+mod limits;
 mod pause;
 mod templates;
 mod verify;
 
 pub use add::*;
 pub use change::*;
+pub use limits::*;
 pub use pause::*;
 pub use templates::*;
 pub use verify::*;
@@ -133,14 +135,6 @@ impl ManageChannelError {
             name => Self::refused(ChannelRule::Config, &format!("config.{name}"), flaw),
         }
     }
-}
-
-/// A limit of a channel: a number from 1 on.
-fn limit(field: &'static str, written: i64, highest: i64, remedy: &'static str) -> Result<u32, ManageChannelError> {
-    u32::try_from(written).ok().filter(|_| (1..=highest).contains(&written)).ok_or_else(|| {
-        let flaw = Flaw::new(format!("is no number from 1 to {highest}"), remedy);
-        ManageChannelError::refused(ChannelRule::Limit, field, &flaw)
-    })
 }
 
 /// The field of what [`unfit`] tells.

@@ -3,6 +3,7 @@
 mod answer;
 mod conversations;
 mod desk;
+mod manager;
 mod parts;
 mod provider;
 mod word_reader;
@@ -10,6 +11,7 @@ mod word_reader;
 pub(crate) use answer::{Answer, Ask};
 pub(crate) use conversations::{Conversations, Trouble};
 pub(crate) use desk::{Desk, Key, client, seed_body};
+pub(crate) use manager::Manager;
 pub(crate) use parts::Parts;
 pub(crate) use provider::Provider;
 pub(crate) use word_reader::{WORD, WordReader};

@@ -13,8 +13,12 @@ fn wanted(transport: Transport) -> NewChannel {
         display_name: Some(" Support\tdesk ".into()),
         config: [("from".to_owned(), text("a@example.com"))].into(),
         outside_window: None,
-        max_per_second: None,
+        limits: WrittenLimits::default(),
     }
+}
+
+fn per_second(most: i64) -> WrittenLimits {
+    WrittenLimits { max_per_second: Some(Some(most)), ..WrittenLimits::default() }
 }
 
 fn adding(channels: MockChannelRepo, checker: MockSettingsChecker) -> AddChannel {
@@ -61,16 +65,41 @@ async fn a_new_channel_sends_in_a_second_what_its_provider_is_known_to_take() {
 async fn a_new_channel_sends_in_a_second_what_its_owner_says() {
     for transport in [Transport::WhatsAppCloud, Transport::Sandbox] {
         for most in [1, 10_000] {
-            let new = NewChannel { max_per_second: Some(most), ..wanted(transport) };
+            let new = NewChannel { limits: per_second(most), ..wanted(transport) };
             let added = adding(takes_one(), checker()).execute(&EVERYTHING, new).await.unwrap();
             assert_eq!(added.channel.limits.max_per_second.map(i64::from), Some(most), "{transport}");
         }
     }
     for most in [i64::MIN, 0, 10_001, i64::MAX] {
-        let new = NewChannel { max_per_second: Some(most), ..wanted(Transport::Smtp) };
+        let new = NewChannel { limits: per_second(most), ..wanted(Transport::Smtp) };
         let answer = adding(MockChannelRepo::new(), MockSettingsChecker::new()).execute(&EVERYTHING, new).await;
         assert_eq!(refusal(answer), (ChannelRule::Limit, "maxPerSecond".to_owned()), "{most}");
     }
+}
+
+#[tokio::test]
+async fn a_new_channel_is_stored_with_every_limit_that_was_written() {
+    let mut channels = MockChannelRepo::new();
+    channels.expect_place().returning(|_, _, _| Ok(KnownPlace { workspace_exists: true, channel: None }));
+    channels
+        .expect_add()
+        .times(1)
+        .withf(|channel, _| {
+            let ChannelLimits { max_per_second, max_per_day, max_per_contact_per_hour, allowed_countries } =
+                &channel.limits;
+            let countries = allowed_countries.iter().flatten().map(crate::values::Country::as_str);
+            (*max_per_second, *max_per_day, *max_per_contact_per_hour) == (Some(80), Some(500), Some(3))
+                && countries.eq(["AT", "DE"])
+        })
+        .returning(|_, _| Ok(()));
+    let limits = WrittenLimits {
+        max_per_second: None,
+        max_per_day: Some(Some(500)),
+        max_per_contact_per_hour: Some(Some(3)),
+        allowed_countries: Some(Some(vec!["de".into(), "AT".into()])),
+    };
+    let new = NewChannel { kind: Some("whatsapp".into()), limits, ..wanted(Transport::WhatsAppCloud) };
+    adding(channels, checker()).execute(&EVERYTHING, new).await.unwrap();
 }
 
 #[tokio::test]

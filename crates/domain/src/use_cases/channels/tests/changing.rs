@@ -96,49 +96,77 @@ async fn writing_the_same_host_again_asks_for_no_secret() {
 
 #[tokio::test]
 async fn limits_are_set_and_cleared_one_by_one() {
-    let registry = expects(|revision| {
-        revision.limits.as_ref().is_some_and(|limits| {
-            let countries = limits.allowed_countries.iter().flatten().map(crate::values::Country::as_str);
-            limits.max_per_second == Some(20)
-                && limits.max_per_day.is_none()
-                && limits.max_per_contact_per_hour == Some(3)
-                && countries.eq(["AT", "DE"])
+    let mut registry = register(&texting());
+    registry
+        .expect_revise()
+        .times(1)
+        .withf(|revision| {
+            revision.limits.as_ref().is_some_and(|limits| {
+                let countries = limits.allowed_countries.iter().flatten().map(crate::values::Country::as_str);
+                limits.max_per_second == Some(20)
+                    && limits.max_per_day.is_none()
+                    && limits.max_per_contact_per_hour == Some(3)
+                    && countries.eq(["AT", "DE"])
+            })
         })
-    });
-    let patch = ChannelPatch {
+        .returning(|_| Ok(true));
+    let limits = WrittenLimits {
         max_per_second: Some(Some(20)),
         max_per_day: Some(None),
         max_per_contact_per_hour: Some(Some(3)),
         allowed_countries: Some(Some(vec!["de".into(), "AT".into()])),
-        ..ChannelPatch::default()
     };
+    let patch = ChannelPatch { limits, ..ChannelPatch::default() };
     changing(registry).execute(&EVERYTHING, CHANNEL, &patch).await.unwrap();
+}
+
+/// A channel to phone numbers.
+fn texting() -> Channel {
+    Channel { kind: ChannelKind::Sms, transport: Transport::Sandbox, ..channel(ChannelState::Active) }
 }
 
 #[tokio::test]
 async fn a_limit_of_none_a_country_of_nobody_and_no_name_are_refused() {
-    let none = ChannelPatch::default;
+    let limits = |limits| ChannelPatch { limits, ..ChannelPatch::default() };
+    let none = WrittenLimits::default;
+    let countries = |codes: &[&str]| {
+        let codes = codes.iter().map(|code| (*code).to_owned()).collect();
+        limits(WrittenLimits { allowed_countries: Some(Some(codes)), ..none() })
+    };
+    let unnamed = ChannelPatch { display_name: Some(None), ..ChannelPatch::default() };
     for (patch, rule, field) in [
-        (ChannelPatch { max_per_second: Some(Some(0)), ..none() }, ChannelRule::Limit, "maxPerSecond"),
-        (ChannelPatch { max_per_second: Some(Some(10_001)), ..none() }, ChannelRule::Limit, "maxPerSecond"),
-        (ChannelPatch { max_per_day: Some(Some(0)), ..none() }, ChannelRule::Limit, "maxPerDay"),
+        (limits(WrittenLimits { max_per_second: Some(Some(0)), ..none() }), ChannelRule::Limit, "maxPerSecond"),
+        (limits(WrittenLimits { max_per_second: Some(Some(10_001)), ..none() }), ChannelRule::Limit, "maxPerSecond"),
+        (limits(WrittenLimits { max_per_day: Some(Some(0)), ..none() }), ChannelRule::Limit, "maxPerDay"),
         (
-            ChannelPatch { max_per_contact_per_hour: Some(Some(-1)), ..none() },
+            limits(WrittenLimits { max_per_contact_per_hour: Some(Some(-1)), ..none() }),
             ChannelRule::Limit,
             "maxPerContactPerHour",
         ),
-        (
-            ChannelPatch { allowed_countries: Some(Some(vec!["Germany".into()])), ..none() },
-            ChannelRule::Countries,
-            "allowedCountries",
-        ),
-        (ChannelPatch { allowed_countries: Some(Some(vec![])), ..none() }, ChannelRule::Countries, "allowedCountries"),
-        (ChannelPatch { display_name: Some(None), ..none() }, ChannelRule::DisplayName, "displayName"),
+        (countries(&["Germany"]), ChannelRule::Countries, "allowedCountries"),
+        (countries(&["DE", "XX"]), ChannelRule::Countries, "allowedCountries"),
+        (countries(&[]), ChannelRule::Countries, "allowedCountries"),
+        (unnamed, ChannelRule::DisplayName, "displayName"),
     ] {
-        let registry = register(&channel(ChannelState::Active));
-        let answer = changing(registry).execute(&EVERYTHING, CHANNEL, &patch).await;
+        let answer = changing(register(&texting())).execute(&EVERYTHING, CHANNEL, &patch).await;
         assert_eq!(refusal(answer), (rule, field.to_owned()));
     }
+}
+
+#[tokio::test]
+async fn countries_are_refused_on_email_and_may_be_cleared_there() {
+    let patch = |written| ChannelPatch {
+        limits: WrittenLimits { allowed_countries: Some(written), ..WrittenLimits::default() },
+        ..ChannelPatch::default()
+    };
+    let registry = register(&channel(ChannelState::Active));
+    let answer = changing(registry).execute(&EVERYTHING, CHANNEL, &patch(Some(vec!["DE".into()]))).await;
+    let Err(ManageChannelError::Refused { rule: ChannelRule::Countries, text, .. }) = answer else {
+        panic!("{answer:?}")
+    };
+    assert!(text.starts_with("allowedCountries is not for channels of type email."), "{text}");
+    let registry = expects(|revision| revision.limits.is_none());
+    assert!(changing(registry).execute(&EVERYTHING, CHANNEL, &patch(None)).await.is_ok());
 }
 
 #[tokio::test]

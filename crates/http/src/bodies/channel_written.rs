@@ -1,0 +1,231 @@
+//! A channel as its owners write it: what is wanted of a new one, and what is to change. Refuses to judge what a setting
+//! says: its transport does.
+
+use super::channel_window::{OutsideWindowBody, window};
+use super::compose::{fields, text, written, wrong_type};
+use super::words;
+use crate::Code;
+use crate::failure::Failure;
+use crate::json::{self, Json};
+use overture_domain::ports::SettingValue;
+use overture_domain::use_cases::{ChannelPatch, NewChannel, WrittenLimits};
+use serde_json::{Map, Value};
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use utoipa::ToSchema;
+
+/// A channel that is wanted.
+#[derive(ToSchema)]
+#[schema(as = NewChannel, rename_all = "camelCase")]
+#[expect(dead_code, reason = "it describes what `read` reads")]
+pub(crate) struct NewChannelBody {
+    /// The workspace that will own it.
+    #[schema(format = "uuid")]
+    workspace_id: String,
+    #[schema(rename = "type", schema_with = words::channel_kind)]
+    kind: &'static str,
+    #[schema(schema_with = words::transport)]
+    transport: &'static str,
+    /// What your people call it, at most 200 characters.
+    #[schema(example = "Support")]
+    display_name: String,
+    /// Its settings, each a text or a number. SMTP: `host`, `port`, `tls`, `username`, `password`, `from`, `replyTo`.
+    /// Twilio: `accountSid`, `authToken`, `secondaryAuthToken`, `apiKeySid` with `apiKeySecret`, and `from` or
+    /// `messagingServiceSid`. WhatsApp Cloud API: `phoneNumberId`, `businessAccountId`, `accessToken`, `appSecret`,
+    /// `secondaryAppSecret`, `verifyToken`. Sandbox: `from`, `replyTo`.
+    #[schema(value_type = Object)]
+    config: Map<String, Value>,
+    /// What leaves on WhatsApp to a contact that has not written for 24 hours.
+    outside_window: Option<OutsideWindowBody>,
+    /// The most messages in a second, from 1 to 10,000. Left out: 80 on the WhatsApp Cloud API, which Meta takes of a number
+    /// that was not upgraded, and no limit elsewhere.
+    #[schema(minimum = 1, maximum = 10_000)]
+    max_per_second: Option<u32>,
+    /// The most messages that are taken in a day of UTC, at least 1. Left out: no limit.
+    #[schema(minimum = 1, maximum = 1_000_000_000)]
+    max_per_day: Option<u32>,
+    /// The most messages to one contact that are taken in an hour of the clock, at least 1. Left out: no limit.
+    #[schema(minimum = 1, maximum = 1_000_000_000)]
+    max_per_contact_per_hour: Option<u32>,
+    /// The countries whose numbers may be written to, as two letters (ISO 3166-1 alpha-2); not on email. Left out: all.
+    #[schema(min_items = 1)]
+    allowed_countries: Option<Vec<String>>,
+}
+
+/// What is to change. `null` clears; what is absent stays.
+#[derive(ToSchema)]
+#[schema(as = ChannelPatch, rename_all = "camelCase")]
+#[expect(dead_code, reason = "it describes what `read` reads")]
+pub(crate) struct ChannelPatchBody {
+    /// False switches it off: composes are refused.
+    #[schema(nullable = false)]
+    enabled: Option<bool>,
+    /// What your people call it; it cannot be cleared.
+    #[schema(nullable = false)]
+    display_name: Option<String>,
+    /// Settings, each a text or a number, or `null` to remove it; those that are absent stay. A change of host, port,
+    /// account, number or user name needs every secret again.
+    #[schema(value_type = Option<Object>, nullable = false)]
+    config: Option<Map<String, Value>>,
+    /// What leaves on WhatsApp to a contact that has not written for 24 hours.
+    outside_window: Option<OutsideWindowBody>,
+    /// The most messages in a second, from 1 to 10,000. A new channel of the WhatsApp Cloud API has 80, which Meta takes of
+    /// a number that was not upgraded.
+    #[schema(minimum = 1, maximum = 10_000)]
+    max_per_second: Option<u32>,
+    /// The most messages that are taken in a day of UTC, at least 1.
+    #[schema(minimum = 1, maximum = 1_000_000_000)]
+    max_per_day: Option<u32>,
+    /// The most messages to one contact that are taken in an hour of the clock, at least 1.
+    #[schema(minimum = 1, maximum = 1_000_000_000)]
+    max_per_contact_per_hour: Option<u32>,
+    /// The countries whose numbers may be written to, as two letters (ISO 3166-1 alpha-2); not on email.
+    #[schema(min_items = 1)]
+    allowed_countries: Option<Vec<String>>,
+}
+
+impl NewChannelBody {
+    /// Reads a body.
+    ///
+    /// # Errors
+    /// `malformed_json`, `wrong_type`, `unknown_field` or `duplicate_field`, each saying where.
+    pub(crate) fn read(body: &[u8]) -> Result<NewChannel, Failure> {
+        let known = [
+            "workspaceId",
+            "type",
+            "transport",
+            "displayName",
+            "config",
+            "outsideWindow",
+            "maxPerSecond",
+            "maxPerDay",
+            "maxPerContactPerHour",
+            "allowedCountries",
+        ];
+        let [workspace_id, kind, transport, display_name, config, outside, limits @ ..] =
+            fields(object(body)?, known, "")?;
+        let own = |value, field| Ok::<_, Failure>(text(value, field)?.map(Cow::into_owned));
+        let config = config.map(settings).transpose()?.unwrap_or_default();
+        Ok(NewChannel {
+            workspace_id: own(workspace_id, "workspaceId")?,
+            kind: own(kind, "type")?,
+            transport: own(transport, "transport")?,
+            display_name: own(display_name, "displayName")?,
+            config: config.into_iter().filter_map(|(name, value)| Some((name, value?))).collect(),
+            outside_window: outside.map(window).transpose()?,
+            limits: written_limits(limits)?,
+        })
+    }
+}
+
+impl ChannelPatchBody {
+    /// Reads a body.
+    ///
+    /// # Errors
+    /// `malformed_json`, `wrong_type`, `unknown_field` or `duplicate_field`, each saying where.
+    pub(crate) fn read(body: &[u8]) -> Result<ChannelPatch, Failure> {
+        let known = [
+            "enabled",
+            "displayName",
+            "config",
+            "outsideWindow",
+            "maxPerSecond",
+            "maxPerDay",
+            "maxPerContactPerHour",
+            "allowedCountries",
+        ];
+        let [enabled, display_name, config, outside, limits @ ..] = written(object(body)?, known, "")?;
+        Ok(ChannelPatch {
+            enabled: enabled.map(|value| boolean(&value, "enabled")).transpose()?,
+            display_name: cleared(display_name, |value| {
+                Ok(text(Some(value), "displayName")?.map(Cow::into_owned).unwrap_or_default())
+            })?,
+            config: config.map(settings).transpose()?,
+            outside_window: cleared(outside, window)?,
+            limits: written_limits(limits)?,
+        })
+    }
+}
+
+/// `maxPerSecond`, `maxPerDay`, `maxPerContactPerHour` and `allowedCountries`.
+fn written_limits([per_second, per_day, per_hour, countries]: [Option<Json<'_>>; 4]) -> Result<WrittenLimits, Failure> {
+    Ok(WrittenLimits {
+        max_per_second: cleared(per_second, |value| number(&value, "maxPerSecond"))?,
+        max_per_day: cleared(per_day, |value| number(&value, "maxPerDay"))?,
+        max_per_contact_per_hour: cleared(per_hour, |value| number(&value, "maxPerContactPerHour"))?,
+        allowed_countries: cleared(countries, |value| texts(value, "allowedCountries"))?,
+    })
+}
+
+fn object(body: &[u8]) -> Result<Vec<(Cow<'_, str>, Json<'_>)>, Failure> {
+    match json::read(body)? {
+        Json::Object(members) => Ok(members),
+        _ => Err(Failure::new(Code::WrongType, "The body is no object. Send a JSON object.")),
+    }
+}
+
+/// A field that `null` clears.
+fn cleared<'a, T>(
+    value: Option<Json<'a>>,
+    read: impl FnOnce(Json<'a>) -> Result<T, Failure>,
+) -> Result<Option<Option<T>>, Failure> {
+    match value {
+        None => Ok(None),
+        Some(Json::Null) => Ok(Some(None)),
+        Some(value) => read(value).map(|value| Some(Some(value))),
+    }
+}
+
+fn boolean(value: &Json<'_>, field: &str) -> Result<bool, Failure> {
+    match value {
+        Json::Bool(value) => Ok(*value),
+        other => Err(wrong_type(field, other, "true or false")),
+    }
+}
+
+fn number(value: &Json<'_>, field: &str) -> Result<i64, Failure> {
+    let wanted = "a whole number";
+    match value {
+        Json::Number(number) => number.as_i64().ok_or_else(|| {
+            Failure::new(Code::WrongType, format!("{field} is no whole number that fits; it must be {wanted}."))
+                .at(field.to_owned())
+        }),
+        other => Err(wrong_type(field, other, wanted)),
+    }
+}
+
+fn texts(value: Json<'_>, field: &str) -> Result<Vec<String>, Failure> {
+    const WANTED: &str = "an array of strings";
+    let Json::List(elements) = value else { return Err(wrong_type(field, &value, WANTED)) };
+    let own = |element| match element {
+        Json::Text(text) => Ok(text.into_owned()),
+        other => Err(wrong_type(&format!("{field}[]"), &other, "a string")),
+    };
+    elements.into_iter().map(own).collect()
+}
+
+/// Settings by name. That a secret can come from this server's environment is for its own command line alone.
+fn settings(value: Json<'_>) -> Result<BTreeMap<String, Option<SettingValue>>, Failure> {
+    let Json::Object(members) = value else { return Err(wrong_type("config", &value, "an object")) };
+    let mut settings = BTreeMap::new();
+    for (name, value) in members {
+        let shown: String = name.chars().take(64).collect();
+        let field = format!("config.{shown}");
+        let value = match value {
+            Json::Null => None,
+            Json::Text(text) => Some(SettingValue::Text(text.into_owned())),
+            Json::Number(_) => Some(SettingValue::Number(number(&value, &field)?)),
+            Json::Bool(_) | Json::List(_) | Json::Object(_) => {
+                return Err(wrong_type(&field, &value, "a string or a number"));
+            }
+        };
+        if settings.insert(name.into_owned(), value).is_some() {
+            let text = format!("{field} stands twice in the body. Send it once.");
+            return Err(Failure::new(Code::DuplicateField, text).at(field));
+        }
+    }
+    Ok(settings)
+}
+
+#[cfg(test)]
+mod tests;

@@ -32,7 +32,7 @@ impl ChannelQuery {
         let [workspace, limit, cursor] = parameters(query, ["workspaceId", "limit", "cursor"])?;
         let workspace = workspace.map(|text| {
             WorkspaceId::parse(&text).ok_or_else(|| {
-                let text = "workspaceId is not a UUID. `overture workspace list` shows those there are.";
+                let text = "workspaceId is not a UUID. Leave it out: each channel names its workspace.";
                 Failure::new(Code::Problem(ProblemCode::InvalidWorkspaceId), text).at("workspaceId")
             })
         });

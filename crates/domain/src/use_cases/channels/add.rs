@@ -74,7 +74,7 @@ impl AddChannel {
             new.outside_window.as_ref().map(|written| self.settings.check_window(kind, transport, written));
         let outside_window = outside_window.transpose().map_err(|flaw| ManageChannelError::setting(&flaw))?;
         if !self.channels.place(reach.tenant_id, Some(workspace), None).await?.workspace_exists {
-            let text = "workspaceId names no workspace of yours. Its id was printed when it was made; `overture workspace list` shows all.";
+            let text = "workspaceId names no workspace of yours. Each channel of GET /api/channels names its own; the id of a new workspace was printed when it was made.";
             let problem = Problem::new(ProblemCode::UnknownWorkspace, "workspaceId", text.into());
             return Err(ManageChannelError::Place(problem));
         }

@@ -174,7 +174,7 @@ impl Found {
             self.add(
                 ProblemCode::UnknownWorkspace,
                 "workspaceId",
-                "workspaceId names no workspace of yours. Its id was printed when it was made; `overture workspace list` shows all.",
+                "workspaceId names no workspace of yours. Each channel of GET /api/channels names its own; the id of a new workspace was printed when it was made.",
             );
         }
         self.note(fields.channel_id.clone())?;
@@ -184,7 +184,7 @@ impl Found {
         let Some(channel) = &place.channel else {
             let workspace = workspace.map(|id| id.to_string()).unwrap_or_default();
             let text = format!(
-                "channelId names no channel of this workspace. Use one of its own: `overture channel list --workspace {workspace}` shows them."
+                "channelId names no channel of this workspace. Its channels: GET /api/channels?workspaceId={workspace}"
             );
             self.0.push(Problem::new(ProblemCode::UnknownChannel, "channelId", text));
             return None;

@@ -66,7 +66,7 @@ async fn a_channel_that_the_workspace_does_not_have_is_unknown() {
     let none = World { channel: None, ..world() };
     let problem = none.refused().await;
     assert_eq!((problem.code, problem.field), (ProblemCode::UnknownChannel, Some("channelId")));
-    assert!(problem.text.contains(&format!("overture channel list --workspace {WORKSPACE}")), "{}", problem.text);
+    assert!(problem.text.contains(&format!("GET /api/channels?workspaceId={WORKSPACE}")), "{}", problem.text);
 }
 
 #[tokio::test]

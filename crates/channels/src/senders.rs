@@ -14,9 +14,9 @@ use crate::whatsapp::{WhatsAppOptions, WhatsAppSender};
 use async_trait::async_trait;
 use overture_domain::entities::{ChannelConnection, ChannelKind, OutsideWindow, Transport};
 use overture_domain::ports::{
-    Accepted, ChannelVerifier, CheckedSettings, MessageSender, Outgoing, ProviderEvent, SendError, SettingValue,
-    SettingsChecker, SettingsFlaw, Verified, VerifyError, WebhookCall, WebhookError, WebhookReader, WrittenSettings,
-    WrittenWindow,
+    Accepted, ChannelVerifier, CheckedSettings, MessageSender, NoSetting, Outgoing, ProviderEvent, SendError,
+    SettingValue, SettingsChecker, SettingsFlaw, Verified, VerifyError, WebhookCall, WebhookError, WebhookReader,
+    WrittenSettings, WrittenWindow,
 };
 use overture_domain::values::Flaw;
 use serde_json::{Map, Value, json};
@@ -139,6 +139,10 @@ impl SettingsChecker for Senders {
         let value = |value: &SettingValue| match value {
             SettingValue::Text(text) => Value::from(text.as_str()),
             SettingValue::Number(number) => Value::from(*number),
+            SettingValue::Other(NoSetting::Boolean) => Value::Bool(false),
+            SettingValue::Other(NoSetting::Fraction) => Value::from(0.5),
+            SettingValue::Other(NoSetting::List) => Value::Array(Vec::new()),
+            SettingValue::Other(NoSetting::Object) => Value::Object(Map::new()),
         };
         let members: Map<_, _> = written.iter().map(|(name, written)| (name.clone(), value(written))).collect();
         // Nobody from outside reads this process's environment.
@@ -156,8 +160,10 @@ impl SettingsChecker for Senders {
             "mode": written.mode, "template": template, "body": written.body, "holdFor": written.hold_for,
         });
         let checked = check_outside_window(kind, transport, &json).map_err(flaw)?;
-        checked
-            .ok_or_else(|| SettingsFlaw { field: "outsideWindow".into(), flaw: Flaw::new("is missing", "Write it.") })
+        checked.ok_or_else(|| SettingsFlaw {
+            field: "outsideWindow".into(),
+            flaw: Flaw::new("is missing", "Leave it out, or write an object with mode, template and body."),
+        })
     }
 
     fn identity(&self, transport: Transport) -> &'static [&'static str] {

@@ -7,7 +7,8 @@ mod support;
 use overture_channels::{EgressGuard, Senders, SendersOptions, SmtpOptions, SmtpSender};
 use overture_domain::entities::{ChannelConnection, ChannelKind, Transport};
 use overture_domain::ports::{
-    ChannelVerifier, SettingValue, SettingsChecker, Verified, VerifyError, WrittenSettings, WrittenWindow,
+    ChannelVerifier, NoSetting, SettingValue, SettingsChecker, SettingsFlaw, Verified, VerifyError, WrittenSettings,
+    WrittenWindow,
 };
 use serde_json::json;
 use support::{Act, MailServer, channel, sender};
@@ -82,6 +83,67 @@ fn written_settings_are_checked_by_their_transport_and_never_read_the_environmen
         let identity = senders().identity(*transport);
         assert_eq!(identity.is_empty(), *transport == Transport::Sandbox, "{transport}");
     }
+}
+
+#[test]
+fn whatever_stands_in_a_setting_the_text_says_what_to_write_and_nothing_of_the_command_line() {
+    let others = [NoSetting::Boolean, NoSetting::Fraction, NoSetting::List, NoSetting::Object];
+    let wrong: Vec<_> = others.into_iter().map(SettingValue::Other).chain([SettingValue::Number(-1)]).collect();
+    for (kind, transport) in [
+        (ChannelKind::Email, Transport::Smtp),
+        (ChannelKind::Email, Transport::Sandbox),
+        (ChannelKind::Sms, Transport::Sandbox),
+        (ChannelKind::Sms, Transport::Twilio),
+        (ChannelKind::WhatsApp, Transport::WhatsAppCloud),
+    ] {
+        let refused = |written: &WrittenSettings| senders().check(kind, transport, written).unwrap_err();
+        let told = refused(&[("colour".to_owned(), SettingValue::Number(1))].into()).flaw.remedy;
+        let mut whole = whole(kind, transport);
+        for name in told.trim_start_matches("There are: ").trim_end_matches('.').split(", ") {
+            let right = whole.get(name).cloned();
+            for value in &wrong {
+                whole.insert(name.to_owned(), value.clone());
+                let SettingsFlaw { field, flaw } = refused(&whole);
+                assert_eq!(field, name, "{transport}: {flaw}");
+                let told = flaw.to_string();
+                assert!(flaw.reason.starts_with("is ") && flaw.remedy.len() > 30, "{field} {told}");
+                assert!(!["fromEnv", "environment", "overture", "--"].iter().any(|word| told.contains(word)), "{told}");
+            }
+            match right {
+                Some(right) => whole.insert(name.to_owned(), right),
+                None => whole.remove(name),
+            };
+        }
+    }
+}
+
+/// Settings that do.
+fn whole(kind: ChannelKind, transport: Transport) -> WrittenSettings {
+    let sid = |prefix: &str| format!("{prefix}{}", "a".repeat(32));
+    let texts: Vec<(&str, String)> = match (kind, transport) {
+        (_, Transport::Smtp) => vec![
+            ("host", "mail.example.com".into()),
+            ("from", "a@example.com".into()),
+            ("username", "u".into()),
+            ("password", "hunter2".into()),
+        ],
+        (_, Transport::Twilio) => vec![
+            ("accountSid", sid("AC")),
+            ("authToken", "hunter2".into()),
+            ("apiKeySid", sid("SK")),
+            ("apiKeySecret", "hunter2".into()),
+            ("messagingServiceSid", sid("MG")),
+        ],
+        (_, Transport::WhatsAppCloud) => vec![
+            ("phoneNumberId", "1".into()),
+            ("businessAccountId", "2".into()),
+            ("accessToken", "hunter2".into()),
+            ("appSecret", "hunter2".into()),
+            ("verifyToken", "hunter2-hunter2".into()),
+        ],
+        (_, Transport::Sandbox) => vec![],
+    };
+    texts.into_iter().map(|(name, value)| (name.to_owned(), SettingValue::Text(value))).collect()
 }
 
 #[test]

@@ -7,9 +7,17 @@ use crate::mailbox::Mailbox;
 use overture_domain::values::Secret;
 use serde_json::{Map, Value};
 
+/// What names a variable of the environment. Only the command line has it: over HTTP no object comes this far with a member.
+const FROM_ENV: &str = "fromEnv";
+
+/// A setting: its name, and in a sentence what to write there. It is read by whoever writes JSON, over HTTP or on the command
+/// line, so that it names nothing that only one of them has.
+pub(super) type Setting = (&'static str, &'static str);
+
 /// The settings somebody wrote, of which every name is known.
 pub(super) struct Fields<'a> {
     members: Option<&'a Map<String, Value>>,
+    known: &'a [Setting],
     env: &'a dyn Fn(&str) -> Option<String>,
 }
 
@@ -17,7 +25,7 @@ impl<'a> Fields<'a> {
     /// Takes an object whose members have only these names; `null` is an empty object.
     pub(super) fn new(
         json: &'a Value,
-        known: &[&str],
+        known: &'a [Setting],
         env: &'a dyn Fn(&str) -> Option<String>,
     ) -> Result<Self, SettingsProblem> {
         let members = match json {
@@ -32,9 +40,9 @@ impl<'a> Fields<'a> {
                 ));
             }
         };
-        match members.and_then(|members| members.keys().find(|name| !known.contains(&name.as_str()))) {
-            Some(stranger) => Err(unknown(stranger, known)),
-            None => Ok(Self { members, env }),
+        match members.and_then(|members| members.keys().find(|name| !known.iter().any(|(known, _)| known == name))) {
+            Some(stranger) => Err(unknown(stranger, &known.iter().map(|(name, _)| *name).collect::<Vec<_>>())),
+            None => Ok(Self { members, known, env }),
         }
     }
 
@@ -47,20 +55,32 @@ impl<'a> Fields<'a> {
         })
     }
 
+    /// What is wrong with a setting, and what to write there.
+    pub(super) fn refused(&self, name: &str, reason: impl Into<String>) -> SettingsProblem {
+        let remedy = self.known.iter().find(|(known, _)| *known == name).map_or("Leave it out.", |(_, remedy)| remedy);
+        SettingsProblem::new(name, reason, remedy)
+    }
+
+    /// A setting that must be there.
+    pub(super) fn needed<T>(&self, name: &str, found: Option<T>) -> Result<T, SettingsProblem> {
+        found.ok_or_else(|| self.refused(name, "is missing"))
+    }
+
     /// A text, trimmed.
     pub(super) fn text(&self, name: &str) -> Result<Option<String>, SettingsProblem> {
         match self.value(name) {
             None => Ok(None),
             Some(Value::String(text)) => Ok(Some(text.trim().to_owned())),
-            Some(Value::Object(_)) => {
+            Some(Value::Object(reference)) if reference.contains_key(FROM_ENV) => {
                 let remedy = "Only a secret can come from the environment. Write the value itself.";
                 Err(SettingsProblem::new(name, "is an object, not text", remedy))
             }
-            Some(other) => {
-                let reason = format!("is {}, not text", name_of(other));
-                Err(SettingsProblem::new(name, reason, "Put it between quotation marks."))
-            }
+            Some(other) => Err(self.no_text(name, other)),
         }
+    }
+
+    fn no_text(&self, name: &str, found: &Value) -> SettingsProblem {
+        self.refused(name, format!("is {}, not text between quotation marks", name_of(found)))
     }
 
     /// A TCP port: a number, or its digits as text.
@@ -73,7 +93,7 @@ impl<'a> Fields<'a> {
         };
         match port {
             Some(port) if port > 0 => Ok(Some(port)),
-            _ => Err(SettingsProblem::new(name, "is not a port", "Write a number from 1 to 65535, such as 587.")),
+            _ => Err(self.refused(name, "is not a port")),
         }
     }
 
@@ -82,16 +102,15 @@ impl<'a> Fields<'a> {
         match self.value(name) {
             None => Ok(None),
             Some(Value::String(text)) => Ok(Some(Secret::from(text.clone()))),
-            Some(Value::Object(reference)) => self.environment(name, reference).map(Some),
-            Some(other) => {
-                let reason = format!("is {}, not text", name_of(other));
-                Err(SettingsProblem::new(name, reason, "Write it as text, or as {\"fromEnv\":\"NAME\"}."))
+            Some(Value::Object(reference)) if reference.contains_key(FROM_ENV) => {
+                self.environment(name, reference).map(Some)
             }
+            Some(other) => Err(self.no_text(name, other)),
         }
     }
 
     fn environment(&self, name: &str, reference: &Map<String, Value>) -> Result<Secret, SettingsProblem> {
-        let variable = match (reference.len(), reference.get("fromEnv")) {
+        let variable = match (reference.len(), reference.get(FROM_ENV)) {
             (1, Some(Value::String(variable))) if !variable.trim().is_empty() => variable.trim(),
             _ => {
                 let remedy = "Write {\"fromEnv\":\"NAME\"} with the name of an environment variable, and nothing else.";

@@ -1,7 +1,7 @@
 //! What a WhatsApp channel says about messages outside the 24-hour window, as its owner writes it.
 
 use super::SettingsProblem;
-use super::fields::Fields;
+use super::fields::{Fields, Setting};
 use overture_domain::entities::{CarryTemplate, ChannelKind, OpenerTemplate, OutsideWindow, Transport};
 use overture_domain::values::{DeliverWithin, TemplateName};
 use serde_json::{Value, json};
@@ -14,6 +14,21 @@ const HOLD_FOR: &str = "holdFor";
 const NAME: &str = "name";
 const LANGUAGE: &str = "language";
 const CONTENT_SID: &str = "contentSid";
+
+const MEMBERS: &[Setting] = &[
+    (MODE, "Write carry, where the template carries the text, or opener, where it asks the contact to write first."),
+    (TEMPLATE, "Write an object that names the approved template."),
+    (BODY, "Write the words of the template's body, as they were approved."),
+    (
+        HOLD_FOR,
+        "Write how long texts wait for an answer to the opener, as an ISO 8601 duration such as PT72H, or leave it out.",
+    ),
+];
+const NAMES: &[Setting] = &[
+    (NAME, "Write the template's name at Meta."),
+    (LANGUAGE, "Write the language in which the template was approved, such as en or de_DE."),
+    (CONTENT_SID, "Write the template's Content SID at Twilio, which begins with HX."),
+];
 
 const EXAMPLE: &str = "An example: {\"mode\":\"carry\",\"template\":{\"name\":\"agent_message\",\"language\":\"en\"},\"body\":\"{{1}}\"}.";
 
@@ -43,11 +58,12 @@ pub fn check_outside_window(
 
 fn read(transport: Transport, json: &Value) -> Result<OutsideWindow, SettingsProblem> {
     let nothing = |_: &str| None;
-    let fields = Fields::new(json, &[MODE, TEMPLATE, BODY, HOLD_FOR], &nothing)?;
+    let fields = Fields::new(json, MEMBERS, &nothing)?;
     let opens = match fields.text(MODE)?.as_deref() {
         Some("carry") => false,
         Some("opener") => true,
-        _ => return Err(SettingsProblem::new(MODE, "is neither carry nor opener", EXAMPLE)),
+        Some(_) => return Err(fields.refused(MODE, "is neither carry nor opener")),
+        None => return Err(fields.refused(MODE, "is missing")),
     };
     let hold_for = fields.text(HOLD_FOR)?.map(|text| DeliverWithin::parse(&text)).transpose();
     let hold_for = hold_for.map_err(|flaw| SettingsProblem::of(HOLD_FOR, flaw))?;
@@ -56,9 +72,8 @@ fn read(transport: Transport, json: &Value) -> Result<OutsideWindow, SettingsPro
         return Err(SettingsProblem::new(HOLD_FOR, "does not go with carry", remedy));
     }
     let template = template(transport, json.get(TEMPLATE).unwrap_or(&Value::Null))?;
-    let words =
-        |reason| SettingsProblem::new(BODY, reason, "Write the words of the template's body, as they were approved.");
-    let body = fields.text(BODY)?.ok_or_else(|| words("is missing"))?;
+    let words = |reason: &str| fields.refused(BODY, reason);
+    let body = fields.needed(BODY, fields.text(BODY)?)?;
     if !opens {
         return CarryTemplate::new(template, &body).map(OutsideWindow::Carry).map_err(words);
     }
@@ -70,7 +85,7 @@ fn read(transport: Transport, json: &Value) -> Result<OutsideWindow, SettingsPro
 
 fn template(transport: Transport, json: &Value) -> Result<TemplateName, SettingsProblem> {
     let nothing = |_: &str| None;
-    let named = Fields::new(json, &[NAME, LANGUAGE, CONTENT_SID], &nothing)
+    let named = Fields::new(json, NAMES, &nothing)
         .and_then(|fields| Ok((fields.text(NAME)?, fields.text(LANGUAGE)?, fields.text(CONTENT_SID)?)))
         .map_err(|problem| SettingsProblem { field: format!("{TEMPLATE}.{}", problem.field), ..problem })?;
     let named = match named {

@@ -1,6 +1,6 @@
 //! The settings of a sandbox channel: from whom its files say they come.
 
-use super::fields::Fields;
+use super::fields::{Fields, Setting};
 use super::{CheckedSettings, SettingsProblem};
 use crate::mailbox::Mailbox;
 use overture_domain::entities::{ChannelKind, ChannelSettings};
@@ -9,6 +9,13 @@ use serde_json::Value;
 
 const FROM: &str = "from";
 const REPLY_TO: &str = "replyTo";
+
+const ON_EMAIL: &[Setting] = &[
+    (FROM, "Write from whom mail comes, such as Example Support <support@example.com>, or leave it out."),
+    (REPLY_TO, "Write to whom answers go, such as support@example.com, or leave it out."),
+];
+const ON_PHONES: &[Setting] =
+    &[(FROM, "Write the number or name that messages come from, such as +14155552345, or leave it out.")];
 
 /// From whom an email comes where nobody said (RFC 2606 keeps `.invalid` free).
 const DEFAULT_FROM: &str = "Overture sandbox <sandbox@overture.invalid>";
@@ -57,7 +64,7 @@ pub(super) fn check(
     let mut keep = |name: &str, value: String| settings.public.insert(name.to_owned(), value);
     let message_id_domain = match kind {
         ChannelKind::Email => {
-            let fields = Fields::new(json, &[FROM, REPLY_TO], env)?;
+            let fields = Fields::new(json, ON_EMAIL, env)?;
             let from = match fields.mailbox(FROM)? {
                 Some(from) => from,
                 None => Mailbox::parse(DEFAULT_FROM).map_err(|flaw| SettingsProblem::of(FROM, flaw))?,
@@ -69,7 +76,7 @@ pub(super) fn check(
             Some(from.address.domain_ascii().to_owned())
         }
         ChannelKind::Sms | ChannelKind::WhatsApp => {
-            let fields = Fields::new(json, &[FROM], env)?;
+            let fields = Fields::new(json, ON_PHONES, env)?;
             if let Some(text) = fields.text(FROM)? {
                 let from = DisplayName::parse(&text).map_err(|flaw| SettingsProblem::of(FROM, flaw))?;
                 if let Some(from) = from {

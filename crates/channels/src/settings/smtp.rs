@@ -2,7 +2,7 @@
 //!
 //! Refuses a password that would travel readable: it is only taken with TLS, or for a server on this machine.
 
-use super::fields::Fields;
+use super::fields::{Fields, Setting};
 use super::{CheckedSettings, SettingsProblem};
 use crate::mailbox::Mailbox;
 use overture_domain::entities::ChannelSettings;
@@ -17,6 +17,17 @@ const USERNAME: &str = "username";
 const PASSWORD: &str = "password";
 const FROM: &str = "from";
 const REPLY_TO: &str = "replyTo";
+
+/// In the order in which they are named to people.
+const SETTINGS: &[Setting] = &[
+    (HOST, "Write the name of the mail server, such as smtp.example.com."),
+    (PORT, "Write a number from 1 to 65535, such as 587."),
+    (TLS, "Write none, starttls (usual on port 587) or tls (usual on port 465)."),
+    (USERNAME, "Write the name that the mail server knows you by; leave it and the password out if it asks for none."),
+    (PASSWORD, "Write the password of the username; leave both out if the mail server asks for none."),
+    (FROM, "Write from whom mail comes, such as Example Support <support@example.com>."),
+    (REPLY_TO, "Write to whom answers go, such as support@example.com, or leave it out."),
+];
 
 /// How the connection is protected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -124,32 +135,24 @@ impl SmtpSettings {
 
 /// Checks what the owner of an SMTP channel wrote.
 pub(super) fn check(json: &Value, env: &dyn Fn(&str) -> Option<String>) -> Result<CheckedSettings, SettingsProblem> {
-    let fields = Fields::new(json, &[HOST, PORT, TLS, USERNAME, PASSWORD, FROM, REPLY_TO], env)?;
-    let missing = |name: &str, remedy: &str| SettingsProblem::new(name, "is missing", remedy);
-
-    let host = fields.text(HOST)?.ok_or_else(|| missing(HOST, "Write the name of the mail server."))?;
-    let host = checked_host(&host)?;
+    let fields = Fields::new(json, SETTINGS, env)?;
+    let host = checked_host(&fields.needed(HOST, fields.text(HOST)?)?)?;
     let tls = match fields.text(TLS)? {
         None => Tls::Upgrade,
-        Some(word) => Tls::parse(&word).ok_or_else(|| {
-            let remedy = "Write none, starttls (usual on port 587) or tls (usual on port 465).";
-            SettingsProblem::new(TLS, "is none of the known words", remedy)
-        })?,
+        Some(word) => Tls::parse(&word).ok_or_else(|| fields.refused(TLS, "is none of the known words"))?,
     };
     let port = fields.port(PORT)?.unwrap_or(tls.default_port());
     let credentials = match (fields.text(USERNAME)?, fields.secret(PASSWORD)?) {
         (Some(username), Some(password)) => Some(Credentials { username, password }),
         (None, None) => None,
-        (Some(_), None) => return Err(missing(PASSWORD, "Write it, or {\"fromEnv\":\"NAME\"}, beside the username.")),
-        (None, Some(_)) => return Err(missing(USERNAME, "Write whose password it is.")),
+        (Some(_), None) => return Err(fields.refused(PASSWORD, "is missing beside the username")),
+        (None, Some(_)) => return Err(fields.refused(USERNAME, "is missing beside the password")),
     };
     if tls == Tls::None && credentials.is_some() && !is_this_machine(&host) {
         let remedy = "Use starttls or tls; a password travels without them only to a server on this machine.";
         return Err(SettingsProblem::new(TLS, "would send the password readable to everybody on the way", remedy));
     }
-    let from = fields
-        .mailbox(FROM)?
-        .ok_or_else(|| missing(FROM, "Write from whom mail comes, such as Example Support <support@example.com>."))?;
+    let from = fields.needed(FROM, fields.mailbox(FROM)?)?;
     let reply_to = fields.mailbox(REPLY_TO)?;
     Ok(SmtpSettings { host, port, tls, credentials, from, reply_to }.into_stored())
 }

@@ -2,7 +2,7 @@
 //!
 //! The auth token is always needed, also beside an API key: it is what Twilio signs its webhooks with.
 
-use super::fields::Fields;
+use super::fields::{Fields, Setting};
 use super::{CheckedSettings, SettingsProblem};
 use overture_domain::entities::{ChannelKind, ChannelSettings};
 use overture_domain::values::Secret;
@@ -17,8 +17,24 @@ const FROM: &str = "from";
 const MESSAGING_SERVICE_SID: &str = "messagingServiceSid";
 
 /// In the order in which they are named to people.
-const NAMES: [&str; 7] =
-    [ACCOUNT_SID, AUTH_TOKEN, SECONDARY_AUTH_TOKEN, API_KEY_SID, API_KEY_SECRET, FROM, MESSAGING_SERVICE_SID];
+const SETTINGS: &[Setting] = &[
+    (ACCOUNT_SID, "Copy the Account SID from the Twilio Console: AC and 32 hexadecimal digits."),
+    (AUTH_TOKEN, "Copy the Auth Token from the Twilio Console; also beside an API key, because it signs webhooks."),
+    (SECONDARY_AUTH_TOKEN, "Copy the secondary Auth Token from the Twilio Console, or leave it out."),
+    (
+        API_KEY_SID,
+        "Copy the SID of the API key from the Twilio Console: SK and 32 hexadecimal digits; or leave it and the apiKeySecret out.",
+    ),
+    (
+        API_KEY_SECRET,
+        "Write the secret that Twilio showed when the API key was made; or leave it and the apiKeySid out.",
+    ),
+    (FROM, "Write the number that messages come from, such as +14155552345, or a messagingServiceSid instead."),
+    (
+        MESSAGING_SERVICE_SID,
+        "Copy the SID of the Messaging Service from the Twilio Console: MG and 32 hexadecimal digits; or write from instead.",
+    ),
+];
 
 /// What stands before a number on WhatsApp.
 const WHATSAPP_PREFIX: &str = "whatsapp:";
@@ -142,31 +158,20 @@ pub(super) fn check(
     json: &Value,
     env: &dyn Fn(&str) -> Option<String>,
 ) -> Result<CheckedSettings, SettingsProblem> {
-    let fields = Fields::new(json, &NAMES, env)?;
-    let missing = |name: &str, remedy: &str| SettingsProblem::new(name, "is missing", remedy);
-
-    let account_sid = sid(&fields, ACCOUNT_SID, "AC")?
-        .ok_or_else(|| missing(ACCOUNT_SID, "Copy the Account SID from the Twilio Console."))?;
-    let auth_token = secret(&fields, AUTH_TOKEN)?.ok_or_else(|| {
-        let remedy = "Copy the Auth Token from the Twilio Console; also beside an API key, because it signs webhooks.";
-        missing(AUTH_TOKEN, remedy)
-    })?;
+    let fields = Fields::new(json, SETTINGS, env)?;
+    let account_sid = fields.needed(ACCOUNT_SID, sid(&fields, ACCOUNT_SID, "AC")?)?;
+    let auth_token = fields.needed(AUTH_TOKEN, secret(&fields, AUTH_TOKEN)?)?;
     let secondary_auth_token = secret(&fields, SECONDARY_AUTH_TOKEN)?;
     let api_key = match (sid(&fields, API_KEY_SID, "SK")?, secret(&fields, API_KEY_SECRET)?) {
         (Some(sid), Some(secret)) => Some(ApiKey { sid, secret }),
         (None, None) => None,
-        (Some(_), None) => {
-            return Err(missing(API_KEY_SECRET, "Write it, or {\"fromEnv\":\"NAME\"}, beside the apiKeySid."));
-        }
-        (None, Some(_)) => return Err(missing(API_KEY_SID, "Write which key's secret it is.")),
+        (Some(_), None) => return Err(fields.refused(API_KEY_SECRET, "is missing beside the apiKeySid")),
+        (None, Some(_)) => return Err(fields.refused(API_KEY_SID, "is missing beside the apiKeySecret")),
     };
     let sender = match (fields.text(FROM)?, sid(&fields, MESSAGING_SERVICE_SID, "MG")?) {
         (Some(from), None) => Sender::From(checked_from(kind, &from)?),
         (None, Some(service)) => Sender::Service(service),
-        (None, None) => {
-            let remedy = "Write the number that messages come from, such as +14155552345, or a messagingServiceSid.";
-            return Err(missing(FROM, remedy));
-        }
+        (None, None) => return Err(fields.refused(FROM, "is missing")),
         (Some(_), Some(_)) => {
             let remedy = "Leave one of the two out.";
             return Err(SettingsProblem::new(FROM, "stands beside a messagingServiceSid", remedy));
@@ -182,8 +187,7 @@ fn sid(fields: &Fields<'_>, name: &str, prefix: &str) -> Result<Option<String>, 
     if fits && text[2..].bytes().all(|byte| byte.is_ascii_hexdigit()) {
         return Ok(Some(format!("{prefix}{}", &text[2..])));
     }
-    let remedy = format!("It is {prefix} and 32 hexadecimal digits. Copy it from the Twilio Console.");
-    Err(SettingsProblem::new(name, "is no such id", remedy))
+    Err(fields.refused(name, "is no such SID"))
 }
 
 /// A token, which never has white space: a line feed at the end of a file must not become part of it.

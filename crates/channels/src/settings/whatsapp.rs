@@ -4,7 +4,7 @@
 //! Refuses what cannot be a value of Meta: an id with anything but digits, a secret with white space in it. Whether Meta
 //! knows them is found out by verifying.
 
-use super::fields::Fields;
+use super::fields::{Fields, Setting};
 use super::{CheckedSettings, SettingsProblem};
 use overture_domain::entities::ChannelSettings;
 use overture_domain::values::Secret;
@@ -16,6 +16,19 @@ const ACCESS_TOKEN: &str = "accessToken";
 const APP_SECRET: &str = "appSecret";
 const SECONDARY_APP_SECRET: &str = "secondaryAppSecret";
 const VERIFY_TOKEN: &str = "verifyToken";
+
+/// In the order in which they are named to people.
+const SETTINGS: &[Setting] = &[
+    (
+        PHONE_NUMBER_ID,
+        "Write the phone number ID, which Meta shows beside the number under WhatsApp > API Setup; it is not the number.",
+    ),
+    (BUSINESS_ACCOUNT_ID, "Write the WhatsApp Business account ID, which Meta shows under WhatsApp > API Setup."),
+    (ACCESS_TOKEN, "Write the permanent token of a system user of yours at Meta."),
+    (APP_SECRET, "Write the app secret, which Meta shows under App settings > Basic."),
+    (SECONDARY_APP_SECRET, "Write the other app secret while Meta replaces one, or leave it out."),
+    (VERIFY_TOKEN, "Make up a text of 8 characters or more and enter the same at Meta beside the webhook."),
+];
 
 /// Ids of Meta are 64 bits wide.
 const LONGEST_ID: usize = 20;
@@ -76,30 +89,12 @@ impl WhatsAppSettings {
 
 /// Checks what the owner of a WhatsApp Cloud API channel wrote.
 pub(super) fn check(json: &Value, env: &dyn Fn(&str) -> Option<String>) -> Result<CheckedSettings, SettingsProblem> {
-    let known = [PHONE_NUMBER_ID, BUSINESS_ACCOUNT_ID, ACCESS_TOKEN, APP_SECRET, SECONDARY_APP_SECRET, VERIFY_TOKEN];
-    let fields = Fields::new(json, &known, env)?;
-    let missing = |name: &str, remedy: &str| SettingsProblem::new(name, "is missing", remedy);
-
-    let phone_number_id = id(
-        &fields,
-        PHONE_NUMBER_ID,
-        "Write the phone number ID, which Meta shows beside the number under WhatsApp > API Setup; it is not the number.",
-    )?;
-    let business_account_id = id(
-        &fields,
-        BUSINESS_ACCOUNT_ID,
-        "Write the WhatsApp Business account ID, which Meta shows under WhatsApp > API Setup.",
-    )?;
-    let access_token = secret(&fields, ACCESS_TOKEN)?.ok_or_else(|| {
-        missing(ACCESS_TOKEN, "Write the permanent token of a system user, or {\"fromEnv\":\"NAME\"}.")
-    })?;
-    let app_secret = secret(&fields, APP_SECRET)?.ok_or_else(|| {
-        let remedy = "Write the app secret, which Meta shows under App settings > Basic, or {\"fromEnv\":\"NAME\"}.";
-        missing(APP_SECRET, remedy)
-    })?;
-    let verify_token = secret(&fields, VERIFY_TOKEN)?.ok_or_else(|| {
-        missing(VERIFY_TOKEN, "Make up a text of 8 characters or more and enter the same at Meta beside the webhook.")
-    })?;
+    let fields = Fields::new(json, SETTINGS, env)?;
+    let phone_number_id = id(&fields, PHONE_NUMBER_ID)?;
+    let business_account_id = id(&fields, BUSINESS_ACCOUNT_ID)?;
+    let access_token = fields.needed(ACCESS_TOKEN, secret(&fields, ACCESS_TOKEN)?)?;
+    let app_secret = fields.needed(APP_SECRET, secret(&fields, APP_SECRET)?)?;
+    let verify_token = fields.needed(VERIFY_TOKEN, secret(&fields, VERIFY_TOKEN)?)?;
     if verify_token.expose().len() < SHORTEST_VERIFY_TOKEN {
         let remedy = "Make up one of 8 characters or more; anybody may try to guess it.";
         return Err(SettingsProblem::new(VERIFY_TOKEN, "is too short", remedy));
@@ -116,10 +111,10 @@ pub(super) fn check(json: &Value, env: &dyn Fn(&str) -> Option<String>) -> Resul
 }
 
 /// An id of Meta.
-fn id(fields: &Fields<'_>, name: &str, remedy: &str) -> Result<String, SettingsProblem> {
-    let id = fields.text(name)?.ok_or_else(|| SettingsProblem::new(name, "is missing", remedy))?;
+fn id(fields: &Fields<'_>, name: &str) -> Result<String, SettingsProblem> {
+    let id = fields.needed(name, fields.text(name)?)?;
     if id.len() > LONGEST_ID || !id.bytes().all(|byte| byte.is_ascii_digit()) {
-        return Err(SettingsProblem::new(name, "is not an id of Meta, which has at most 20 digits", remedy));
+        return Err(fields.refused(name, "is not an id of Meta, which has at most 20 digits"));
     }
     Ok(id)
 }
@@ -187,7 +182,10 @@ mod tests {
                 assert_eq!(with(name, json!(wrong)).unwrap_err().field, name, "{wrong}");
             }
         }
-        assert_eq!(with("phoneNumberId", json!(106_540)).unwrap_err().reason, "is a number, not text");
+        assert_eq!(
+            with("phoneNumberId", json!(106_540)).unwrap_err().reason,
+            "is a number, not text between quotation marks"
+        );
     }
 
     #[test]

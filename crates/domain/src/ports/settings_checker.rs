@@ -12,6 +12,21 @@ pub enum SettingValue {
     Text(String),
     /// A whole number.
     Number(i64),
+    /// What no setting is, in its place: the checker knows what to write instead.
+    Other(NoSetting),
+}
+
+/// A value of JSON that no setting has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NoSetting {
+    /// True or false.
+    Boolean,
+    /// A number that is no whole one, or too large.
+    Fraction,
+    /// A list.
+    List,
+    /// An object.
+    Object,
 }
 
 impl fmt::Debug for SettingValue {

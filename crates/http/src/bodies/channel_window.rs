@@ -1,6 +1,6 @@
 //! What leaves outside the window of WhatsApp, as a channel's owners read and write it.
 
-use super::compose::{fields, text, wrong_type};
+use super::compose::{fields, text_of, wrong_type};
 use crate::failure::Failure;
 use crate::json::Json;
 use overture_domain::entities::OutsideWindow;
@@ -70,7 +70,7 @@ impl From<&OutsideWindow> for OutsideWindowBody {
 /// # Errors
 /// `wrong_type`, `unknown_field` or `duplicate_field`, each saying where.
 pub(super) fn window(value: Json<'_>) -> Result<WrittenWindow, Failure> {
-    let own = |value, field| Ok::<_, Failure>(text(value, field)?.map(Cow::into_owned));
+    let own = |value, field, wanted| Ok::<_, Failure>(text_of(value, field, wanted)?.map(Cow::into_owned));
     let members = match value {
         Json::Object(members) => members,
         other => return Err(wrong_type("outsideWindow", &other, "an object with mode, template and body")),
@@ -79,14 +79,24 @@ pub(super) fn window(value: Json<'_>) -> Result<WrittenWindow, Failure> {
     let [name, language, content_sid] = match template {
         None => [None, None, None],
         Some(Json::Object(members)) => fields(members, ["name", "language", "contentSid"], "outsideWindow.template.")?,
-        Some(other) => return Err(wrong_type("outsideWindow.template", &other, "an object")),
+        Some(other) => {
+            return Err(wrong_type("outsideWindow.template", &other, "an object that names the approved template"));
+        }
     };
     Ok(WrittenWindow {
-        mode: own(mode, "outsideWindow.mode")?,
-        name: own(name, "outsideWindow.template.name")?,
-        language: own(language, "outsideWindow.template.language")?,
-        content_sid: own(content_sid, "outsideWindow.template.contentSid")?,
-        body: own(body, "outsideWindow.body")?,
-        hold_for: own(hold_for, "outsideWindow.holdFor")?,
+        mode: own(mode, "outsideWindow.mode", "\"carry\" or \"opener\"")?,
+        name: own(name, "outsideWindow.template.name", "the template's name at Meta, as a string")?,
+        language: own(
+            language,
+            "outsideWindow.template.language",
+            "the language it was approved in, as a string such as \"de\"",
+        )?,
+        content_sid: own(
+            content_sid,
+            "outsideWindow.template.contentSid",
+            "the template's Content SID at Twilio, as a string",
+        )?,
+        body: own(body, "outsideWindow.body", "the words of the template's body, as a string")?,
+        hold_for: own(hold_for, "outsideWindow.holdFor", "an ISO 8601 duration, as a string such as \"PT72H\"")?,
     })
 }

@@ -2,17 +2,19 @@
 //! says: its transport does.
 
 use super::channel_window::{OutsideWindowBody, window};
-use super::compose::{fields, text, written, wrong_type};
+use super::compose::{fields, text_of, written, wrong_type};
 use super::words;
 use crate::Code;
 use crate::failure::Failure;
 use crate::json::{self, Json};
-use overture_domain::ports::SettingValue;
+use overture_domain::ports::{NoSetting, SettingValue};
 use overture_domain::use_cases::{ChannelPatch, NewChannel, WrittenLimits};
 use serde_json::{Map, Value};
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use utoipa::ToSchema;
+
+const NAME: &str = "what your people call this channel, as a string";
 
 /// A channel that is wanted.
 #[derive(ToSchema)]
@@ -104,13 +106,13 @@ impl NewChannelBody {
         ];
         let [workspace_id, kind, transport, display_name, config, outside, limits @ ..] =
             fields(object(body)?, known, "")?;
-        let own = |value, field| Ok::<_, Failure>(text(value, field)?.map(Cow::into_owned));
+        let own = |value, field, wanted| Ok::<_, Failure>(text_of(value, field, wanted)?.map(Cow::into_owned));
         let config = config.map(settings).transpose()?.unwrap_or_default();
         Ok(NewChannel {
-            workspace_id: own(workspace_id, "workspaceId")?,
-            kind: own(kind, "type")?,
-            transport: own(transport, "transport")?,
-            display_name: own(display_name, "displayName")?,
+            workspace_id: own(workspace_id, "workspaceId", "the UUID of a workspace, as a string")?,
+            kind: own(kind, "type", "the type of channel, as a string such as \"email\"")?,
+            transport: own(transport, "transport", "who carries the messages, as a string such as \"smtp\"")?,
+            display_name: own(display_name, "displayName", NAME)?,
             config: config.into_iter().filter_map(|(name, value)| Some((name, value?))).collect(),
             outside_window: outside.map(window).transpose()?,
             limits: written_limits(limits)?,
@@ -138,7 +140,7 @@ impl ChannelPatchBody {
         Ok(ChannelPatch {
             enabled: enabled.map(|value| boolean(&value, "enabled")).transpose()?,
             display_name: cleared(display_name, |value| {
-                Ok(text(Some(value), "displayName")?.map(Cow::into_owned).unwrap_or_default())
+                Ok(text_of(Some(value), "displayName", NAME)?.map(Cow::into_owned).unwrap_or_default())
             })?,
             config: config.map(settings).transpose()?,
             outside_window: cleared(outside, window)?,
@@ -150,10 +152,12 @@ impl ChannelPatchBody {
 /// `maxPerSecond`, `maxPerDay`, `maxPerContactPerHour` and `allowedCountries`.
 fn written_limits([per_second, per_day, per_hour, countries]: [Option<Json<'_>>; 4]) -> Result<WrittenLimits, Failure> {
     Ok(WrittenLimits {
-        max_per_second: cleared(per_second, |value| number(&value, "maxPerSecond"))?,
-        max_per_day: cleared(per_day, |value| number(&value, "maxPerDay"))?,
-        max_per_contact_per_hour: cleared(per_hour, |value| number(&value, "maxPerContactPerHour"))?,
-        allowed_countries: cleared(countries, |value| texts(value, "allowedCountries"))?,
+        max_per_second: cleared(per_second, |value| count(&value, "maxPerSecond", "the most messages in a second"))?,
+        max_per_day: cleared(per_day, |value| count(&value, "maxPerDay", "the most messages in a day"))?,
+        max_per_contact_per_hour: cleared(per_hour, |value| {
+            count(&value, "maxPerContactPerHour", "the most messages to one contact in an hour")
+        })?,
+        allowed_countries: cleared(countries, allowed_countries)?,
     })
 }
 
@@ -183,48 +187,56 @@ fn boolean(value: &Json<'_>, field: &str) -> Result<bool, Failure> {
     }
 }
 
-fn number(value: &Json<'_>, field: &str) -> Result<i64, Failure> {
-    let wanted = "a whole number";
-    match value {
-        Json::Number(number) => number.as_i64().ok_or_else(|| {
-            Failure::new(Code::WrongType, format!("{field} is no whole number that fits; it must be {wanted}."))
-                .at(field.to_owned())
-        }),
-        other => Err(wrong_type(field, other, wanted)),
-    }
+fn count(value: &Json<'_>, field: &'static str, of: &str) -> Result<i64, Failure> {
+    let whole = if let Json::Number(number) = value { number.as_i64() } else { None };
+    whole.ok_or_else(|| match value {
+        Json::Number(_) => {
+            Failure::new(Code::WrongType, format!("{field} is no whole number; it must be {of}, as a whole number."))
+                .at(field)
+        }
+        other => wrong_type(field, other, &format!("{of}, as a whole number")),
+    })
 }
 
-fn texts(value: Json<'_>, field: &str) -> Result<Vec<String>, Failure> {
-    const WANTED: &str = "an array of strings";
-    let Json::List(elements) = value else { return Err(wrong_type(field, &value, WANTED)) };
+fn allowed_countries(value: Json<'_>) -> Result<Vec<String>, Failure> {
+    const FIELD: &str = "allowedCountries";
+    let Json::List(elements) = value else {
+        return Err(wrong_type(FIELD, &value, "an array of countries such as [\"DE\", \"AT\"]"));
+    };
     let own = |element| match element {
         Json::Text(text) => Ok(text.into_owned()),
-        other => Err(wrong_type(&format!("{field}[]"), &other, "a string")),
+        other => Err(wrong_type(&format!("{FIELD}[]"), &other, "a country, as a string such as \"DE\"")),
     };
     elements.into_iter().map(own).collect()
 }
 
-/// Settings by name. That a secret can come from this server's environment is for its own command line alone.
+/// Settings by name. What each may be is judged by its transport, which can say what to write instead.
 fn settings(value: Json<'_>) -> Result<BTreeMap<String, Option<SettingValue>>, Failure> {
-    let Json::Object(members) = value else { return Err(wrong_type("config", &value, "an object")) };
+    let Json::Object(members) = value else {
+        return Err(wrong_type("config", &value, "an object of settings, such as {\"from\":\"a@example.com\"}"));
+    };
     let mut settings = BTreeMap::new();
     for (name, value) in members {
         let shown: String = name.chars().take(64).collect();
-        let field = format!("config.{shown}");
-        let value = match value {
-            Json::Null => None,
-            Json::Text(text) => Some(SettingValue::Text(text.into_owned())),
-            Json::Number(_) => Some(SettingValue::Number(number(&value, &field)?)),
-            Json::Bool(_) | Json::List(_) | Json::Object(_) => {
-                return Err(wrong_type(&field, &value, "a string or a number"));
-            }
-        };
-        if settings.insert(name.into_owned(), value).is_some() {
+        if settings.insert(name.into_owned(), setting(value)).is_some() {
+            let field = format!("config.{shown}");
             let text = format!("{field} stands twice in the body. Send it once.");
             return Err(Failure::new(Code::DuplicateField, text).at(field));
         }
     }
     Ok(settings)
+}
+
+/// That a secret can come from this server's environment is for its own command line alone: no member of an object goes on.
+fn setting(value: Json<'_>) -> Option<SettingValue> {
+    Some(match value {
+        Json::Null => return None,
+        Json::Text(text) => SettingValue::Text(text.into_owned()),
+        Json::Number(number) => number.as_i64().map_or(SettingValue::Other(NoSetting::Fraction), SettingValue::Number),
+        Json::Bool(_) => SettingValue::Other(NoSetting::Boolean),
+        Json::List(_) => SettingValue::Other(NoSetting::List),
+        Json::Object(_) => SettingValue::Other(NoSetting::Object),
+    })
 }
 
 #[cfg(test)]

@@ -279,10 +279,19 @@ fn unknown(name: &str, known: &[&'static str], prefix: &str) -> Failure {
 }
 
 pub(super) fn text<'a>(value: Option<Json<'a>>, field: &'static str) -> Result<Option<Cow<'a, str>>, Failure> {
+    text_of(value, field, "a string")
+}
+
+/// A text of which it can be said what it is.
+pub(super) fn text_of<'a>(
+    value: Option<Json<'a>>,
+    field: &'static str,
+    wanted: &str,
+) -> Result<Option<Cow<'a, str>>, Failure> {
     match value {
         None => Ok(None),
         Some(Json::Text(text)) => Ok(Some(text)),
-        Some(other) => Err(wrong_type(field, &other, "a string")),
+        Some(other) => Err(wrong_type(field, &other, wanted)),
     }
 }
 

@@ -96,7 +96,7 @@ async fn what_does_not_make_a_channel_is_400_that_names_the_field() {
         ("displayName", json!("  "), "invalid_display_name", "displayName"),
         ("displayName", json!(7), "wrong_type", "displayName"),
         ("config", json!({ "hots": "x" }), "invalid_config", "config.hots"),
-        ("config", json!({ "password": { "fromEnv": "HOME" } }), "wrong_type", "config.password"),
+        ("config", json!({ "password": { "fromEnv": "HOME" } }), "invalid_config", "config.password"),
         ("config", json!([]), "wrong_type", "config"),
         ("nickname", json!("x"), "unknown_field", "nickname"),
         ("maxPerSecond", json!(0), "invalid_channel_limit", "maxPerSecond"),
@@ -108,7 +108,9 @@ async fn what_does_not_make_a_channel_is_400_that_names_the_field() {
     ] {
         let mut body = manager.smtp();
         body[field] = value;
-        assert_eq!(manager.add(&body).await.gist(), (400, code.into(), Some(at.into())), "{field}");
+        let answer = manager.add(&body).await;
+        assert_eq!(answer.gist(), (400, code.into(), Some(at.into())), "{field}");
+        assert!(!answer.text.contains("`overture") && !answer.text.contains("fromEnv"), "{answer}");
     }
     let listed = manager.get("/api/channels").await.json();
     assert_eq!(listed["data"].as_array().unwrap().len(), 2, "nothing was made");
@@ -149,7 +151,42 @@ async fn what_does_not_change_a_channel_is_400_that_names_the_field() {
         (json!({ "state": "active" }), "unknown_field", "state"),
         (json!({ "workspaceId": "x" }), "unknown_field", "workspaceId"),
     ] {
-        assert_eq!(manager.patch(&path, &body).await.gist(), (400, code.into(), Some(at.into())), "{body}");
+        let answer = manager.patch(&path, &body).await;
+        assert_eq!(answer.gist(), (400, code.into(), Some(at.into())), "{body}");
+        assert!(!answer.text.contains("`overture") && !answer.text.contains("fromEnv"), "{answer}");
+    }
+}
+
+#[tokio::test]
+async fn a_value_of_another_type_is_told_what_the_field_is_for() {
+    let manager = Manager::open().await;
+    for (field, value, text) in [
+        (
+            "displayName",
+            json!(7),
+            "displayName is a number; it must be what your people call this channel, as a string.",
+        ),
+        ("maxPerDay", json!("9"), "maxPerDay is a string; it must be the most messages in a day, as a whole number."),
+        (
+            "maxPerDay",
+            json!(1.5),
+            "maxPerDay is no whole number; it must be the most messages in a day, as a whole number.",
+        ),
+        (
+            "allowedCountries",
+            json!(["DE", 1]),
+            "allowedCountries[] is a number; it must be a country, as a string such as \"DE\".",
+        ),
+        (
+            "outsideWindow",
+            json!({ "holdFor": 72 }),
+            "outsideWindow.holdFor is a number; it must be an ISO 8601 duration, as a string such as \"PT72H\".",
+        ),
+    ] {
+        let mut body = manager.smtp();
+        body[field] = value;
+        let answer = manager.add(&body).await;
+        assert_eq!((answer.code(), &answer.json()["error"]), ("wrong_type".into(), &json!(text)));
     }
 }
 

@@ -10,9 +10,20 @@ fn refused(body: &str) -> (Code, Code) {
 
 #[test]
 fn settings_are_texts_and_numbers_and_nothing_of_the_environment() {
-    for value in [r#"{"fromEnv":"HOME"}"#, "true", "[]", "1.5"] {
+    for (value, read) in [
+        (r#""x""#, SettingValue::Text("x".into())),
+        ("25", SettingValue::Number(25)),
+        (r#"{"fromEnv":"HOME"}"#, SettingValue::Other(NoSetting::Object)),
+        ("true", SettingValue::Other(NoSetting::Boolean)),
+        ("[]", SettingValue::Other(NoSetting::List)),
+        ("1.5", SettingValue::Other(NoSetting::Fraction)),
+    ] {
         let body = format!(r#"{{"config":{{"password":{value}}}}}"#);
-        assert_eq!(refused(&body), (Code::WrongType, Code::WrongType), "{body}");
+        assert!(NewChannelBody::read(body.as_bytes()).unwrap().config["password"] == read, "{body}");
+        assert!(
+            ChannelPatchBody::read(body.as_bytes()).unwrap().config.unwrap()["password"].as_ref() == Some(&read),
+            "{body}"
+        );
     }
     assert_eq!(refused(r#"{"config":{"a":"1","a":"1"}}"#), (Code::DuplicateField, Code::DuplicateField));
     assert_eq!(refused(r#"{"config":7}"#), (Code::WrongType, Code::WrongType));

@@ -43,6 +43,10 @@ impl SettingsChecker for Provider {
             let value = match value {
                 SettingValue::Text(text) => text.clone(),
                 SettingValue::Number(number) => number.to_string(),
+                SettingValue::Other(_) => {
+                    let flaw = Flaw::new("is no text", "Write the text itself.");
+                    return Err(SettingsFlaw { field: name.clone(), flaw });
+                }
             };
             match name.as_str() {
                 _ if value.is_empty() => None,

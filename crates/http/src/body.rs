@@ -2,6 +2,7 @@
 
 use crate::Code;
 use crate::failure::Failure;
+use crate::json::{self, Json};
 use crate::state::State;
 use actix_web::HttpRequest;
 use actix_web::http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap};
@@ -35,6 +36,28 @@ pub(crate) async fn raw(
     match tokio::time::timeout(state.body_timeout, collect(payload, limit)).await {
         Ok(body) => body,
         Err(_) => Err(Failure::new(Code::BodyTimeout, "The body did not arrive in time. Send the request again.")),
+    }
+}
+
+/// Takes a request that brings nothing: no body, or an object without fields. No type is asked for, since there is none of nothing.
+///
+/// # Errors
+/// 400 for whatever else it brings, and what a body can fail by.
+pub(crate) async fn nothing(request: &HttpRequest, payload: Payload, state: &State) -> Result<(), Failure> {
+    let body = raw(request, payload, state, state.body_limit).await?;
+    if body.iter().all(u8::is_ascii_whitespace) {
+        return Ok(());
+    }
+    match json::read(&body)? {
+        Json::Object(members) => members.first().map_or(Ok(()), |(name, _)| {
+            let shown: String = name.chars().take(64).collect();
+            let text = format!("There is no field \"{shown}\". This takes none: send no body, or {{}}.");
+            Err(Failure::new(Code::UnknownField, text).at(shown))
+        }),
+        other => {
+            let text = format!("The body is {}. This takes none: send no body, or {{}}.", other.kind());
+            Err(Failure::new(Code::WrongType, text))
+        }
     }
 }
 

@@ -12,7 +12,7 @@ use crate::endpoints::{channel, channel_actions, channels, compose, conversation
 use crate::failure::FailureBody;
 use utoipa::openapi::schema::{AdditionalProperties, Schema};
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
-use utoipa::openapi::{OpenApi as Tree, RefOr};
+use utoipa::openapi::{Content, OpenApi as Tree, Ref, RefOr, Required};
 use utoipa::{Modify, OpenApi};
 
 #[derive(OpenApi)]
@@ -36,7 +36,7 @@ use utoipa::{Modify, OpenApi};
     components(schemas(
         ComposeBody, AgentBody, TemplateBody, PreviewBody, ProblemBody, LeavesBody, SegmentsBody, ComposeAnswer, ConversationBody, AttentionBody, MessageBody, MessageErrorBody, MessagePage, ContactBody,
         ChannelBody, ChannelPage, FaultBody, WebhooksBody, NewChannelBody, ChannelPatchBody, ApprovedTemplateBody, TemplateList, OutsideWindowBody,
-        WindowTemplateBody, channel_actions::Done, FailureBody, Healthy, Ready,
+        WindowTemplateBody, channel_actions::Done, channel_actions::Nothing, FailureBody, Healthy, Ready,
     )),
     modifiers(&Finish),
 )]
@@ -53,17 +53,38 @@ struct Finish;
 
 impl Modify for Finish {
     fn modify(&self, document: &mut Tree) {
+        for operation in document.paths.paths.values_mut().filter_map(|path| path.post.as_mut()) {
+            if let Some(RefOr::T(body)) = &mut operation.request_body
+                && body.content.values().any(says_nothing)
+            {
+                body.required = Some(Required::False);
+            }
+        }
         let Some(components) = &mut document.components else { return };
         let scheme = HttpBuilder::new()
             .scheme(HttpAuthScheme::Bearer)
             .description(Some("An API key: `ov_` and 43 letters and digits. `overture key create` makes one."))
             .build();
         components.security_schemes.insert("apiKey".into(), SecurityScheme::Http(scheme).into());
-        for name in ["ComposeRequest", "Agent", "Template", "NewChannel", "ChannelPatch"] {
+        let read = [
+            "ComposeRequest",
+            "Agent",
+            "Template",
+            "NewChannel",
+            "ChannelPatch",
+            "OutsideWindow",
+            "WindowTemplate",
+            "Nothing",
+        ];
+        for name in read {
             if let Some(RefOr::T(Schema::Object(object))) = components.schemas.get_mut(name) {
                 // An unknown field is refused.
                 object.additional_properties = Some(Box::new(AdditionalProperties::FreeForm(false)));
             }
         }
     }
+}
+
+fn says_nothing(content: &RefOr<Content>) -> bool {
+    matches!(content, RefOr::T(content) if content.schema == Some(Ref::from_schema_name("Nothing").into()))
 }

@@ -16,8 +16,7 @@ use crate::endpoints::readyz::{readyz, readyz_for_operators};
 use crate::endpoints::webhooks;
 use crate::failure::Failure;
 use actix_web::web::{self, ServiceConfig};
-use actix_web::{FromRequest, Route};
-use actix_web::{Handler, HttpResponse, Resource, Responder, guard};
+use actix_web::{FromRequest, Handler, HttpRequest, HttpResponse, Resource, Responder, Route, guard};
 
 /// Which paths a listener has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -108,7 +107,12 @@ fn only(path: &str, route: Route, methods: &'static str) -> Resource {
     }))
 }
 
-/// What every other path is told.
-pub(crate) async fn nowhere() -> Result<HttpResponse, Failure> {
-    Err(Failure::new(Code::RouteNotFound, "There is no such path. The paths are listed in /openapi.json."))
+/// What every other path is told. The document lists no webhooks: their addresses are shown with their channels.
+pub(crate) async fn nowhere(request: HttpRequest) -> Result<HttpResponse, Failure> {
+    let text = if request.path().starts_with("/webhooks") {
+        "There is no such path. The webhook addresses of a channel are shown by GET /api/channels/{id}."
+    } else {
+        "There is no such path. The paths are listed in /openapi.json."
+    };
+    Err(Failure::new(Code::RouteNotFound, text))
 }

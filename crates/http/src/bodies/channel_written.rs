@@ -31,12 +31,12 @@ pub(crate) struct NewChannelBody {
     /// What your people call it, at most 200 characters.
     #[schema(example = "Support")]
     display_name: String,
-    /// Its settings, each a text or a number. SMTP: `host`, `port`, `tls`, `username`, `password`, `from`, `replyTo`.
+    /// Its settings, each a text or a whole number; only the sandbox can do without. SMTP: `host`, `port`, `tls`, `username`, `password`, `from`, `replyTo`.
     /// Twilio: `accountSid`, `authToken`, `secondaryAuthToken`, `apiKeySid` with `apiKeySecret`, and `from` or
     /// `messagingServiceSid`. WhatsApp Cloud API: `phoneNumberId`, `businessAccountId`, `accessToken`, `appSecret`,
     /// `secondaryAppSecret`, `verifyToken`. Sandbox: `from`, `replyTo`.
-    #[schema(value_type = Object)]
-    config: Map<String, Value>,
+    #[schema(value_type = Option<Object>)]
+    config: Option<Map<String, Value>>,
     /// What leaves on WhatsApp to a contact that has not written for 24 hours.
     outside_window: Option<OutsideWindowBody>,
     /// The most messages in a second, from 1 to 10,000. Left out: 80 on the WhatsApp Cloud API, which Meta takes of a number
@@ -65,7 +65,7 @@ pub(crate) struct ChannelPatchBody {
     /// What your people call it; it cannot be cleared.
     #[schema(nullable = false)]
     display_name: Option<String>,
-    /// Settings, each a text or a number, or `null` to remove it; those that are absent stay. A change of host, port,
+    /// Settings, each a text or a whole number, or `null` to remove it; those that are absent stay. A change of host, port,
     /// account, number or user name needs every secret again.
     #[schema(value_type = Option<Object>, nullable = false)]
     config: Option<Map<String, Value>>,

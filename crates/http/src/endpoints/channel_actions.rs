@@ -3,6 +3,7 @@
 use super::channel::id_of;
 use crate::authentication::authenticate;
 use crate::bodies::{ApprovedTemplateBody, ProblemBody, TemplateList};
+use crate::body;
 use crate::failure::{Failure, FailureBody};
 use crate::state::State;
 use actix_web::http::header::CACHE_CONTROL;
@@ -11,6 +12,10 @@ use overture_domain::entities::Scope;
 use overture_domain::use_cases::{ChannelRule, Reach, WINDOW_TEMPLATE};
 use serde::Serialize;
 use utoipa::ToSchema;
+
+/// No fields: no body says the same.
+#[derive(ToSchema)]
+pub(crate) struct Nothing {}
 
 /// It is done.
 #[derive(Serialize, ToSchema)]
@@ -44,8 +49,10 @@ pub(crate) struct VerifiedBody {
     tag = "channels",
     security(("apiKey" = [])),
     params(("id" = String, Path, format = "uuid", description = "The channel's id.")),
+    request_body(content = Nothing, description = "No body, or an empty object."),
     responses(
         (status = 200, body = VerifiedBody, description = "The settings work."),
+        (status = 400, body = FailureBody, description = "The body says something."),
         (status = 401, body = FailureBody, description = "No valid API key."),
         (status = 403, body = FailureBody, description = "The key lacks `channels:write`."),
         (status = 404, body = FailureBody, description = "There is no such channel."),
@@ -53,9 +60,14 @@ pub(crate) struct VerifiedBody {
         (status = 503, body = FailureBody, description = "The server is busy; ask again."),
     )
 )]
-pub(crate) async fn verify_channel(request: HttpRequest, state: web::Data<State>) -> Result<HttpResponse, Failure> {
+pub(crate) async fn verify_channel(
+    request: HttpRequest,
+    payload: web::Payload,
+    state: web::Data<State>,
+) -> Result<HttpResponse, Failure> {
     let caller = authenticate(request.headers(), &state, Scope::ChannelsWrite).await?;
     let id = id_of(&request)?;
+    body::nothing(&request, payload, &state).await?;
     let worker = state.clone();
     let verified =
         state.run(async move { Ok(worker.application.management.verify.execute(&Reach::from(&caller), id).await?) });
@@ -74,16 +86,22 @@ pub(crate) async fn verify_channel(request: HttpRequest, state: web::Data<State>
     tag = "channels",
     security(("apiKey" = [])),
     params(("id" = String, Path, format = "uuid", description = "The channel's id.")),
+    request_body(content = Nothing, description = "No body, or an empty object."),
     responses(
         (status = 200, body = Done, description = "It is paused."),
+        (status = 400, body = FailureBody, description = "The body says something."),
         (status = 401, body = FailureBody, description = "No valid API key."),
         (status = 403, body = FailureBody, description = "The key lacks `channels:write`."),
         (status = 404, body = FailureBody, description = "There is no such channel."),
         (status = 503, body = FailureBody, description = "The server is busy; ask again."),
     )
 )]
-pub(crate) async fn pause_channel(request: HttpRequest, state: web::Data<State>) -> Result<HttpResponse, Failure> {
-    set_paused(&request, &state, true).await
+pub(crate) async fn pause_channel(
+    request: HttpRequest,
+    payload: web::Payload,
+    state: web::Data<State>,
+) -> Result<HttpResponse, Failure> {
+    set_paused(&request, payload, &state, true).await
 }
 
 /// Resume a channel
@@ -96,21 +114,33 @@ pub(crate) async fn pause_channel(request: HttpRequest, state: web::Data<State>)
     tag = "channels",
     security(("apiKey" = [])),
     params(("id" = String, Path, format = "uuid", description = "The channel's id.")),
+    request_body(content = Nothing, description = "No body, or an empty object."),
     responses(
         (status = 200, body = Done, description = "It goes on."),
+        (status = 400, body = FailureBody, description = "The body says something."),
         (status = 401, body = FailureBody, description = "No valid API key."),
         (status = 403, body = FailureBody, description = "The key lacks `channels:write`."),
         (status = 404, body = FailureBody, description = "There is no such channel."),
         (status = 503, body = FailureBody, description = "The server is busy; ask again."),
     )
 )]
-pub(crate) async fn resume_channel(request: HttpRequest, state: web::Data<State>) -> Result<HttpResponse, Failure> {
-    set_paused(&request, &state, false).await
+pub(crate) async fn resume_channel(
+    request: HttpRequest,
+    payload: web::Payload,
+    state: web::Data<State>,
+) -> Result<HttpResponse, Failure> {
+    set_paused(&request, payload, &state, false).await
 }
 
-async fn set_paused(request: &HttpRequest, state: &web::Data<State>, paused: bool) -> Result<HttpResponse, Failure> {
+async fn set_paused(
+    request: &HttpRequest,
+    payload: web::Payload,
+    state: &web::Data<State>,
+    paused: bool,
+) -> Result<HttpResponse, Failure> {
     let caller = authenticate(request.headers(), state, Scope::ChannelsWrite).await?;
     let id = id_of(request)?;
+    body::nothing(request, payload, state).await?;
     let worker = state.clone();
     let set = state
         .run(async move { Ok(worker.application.management.pause.execute(&Reach::from(&caller), id, paused).await?) });

@@ -240,6 +240,31 @@ async fn a_paused_channel_accepts_and_shows_it_until_it_is_resumed() {
 }
 
 #[tokio::test]
+async fn an_action_takes_no_body_or_an_empty_object_and_nothing_else() {
+    let manager = Manager::open().await;
+    let path = format!("/api/channels/{}", manager.desk.email);
+    for word in ["verify", "pause", "resume"] {
+        let ask = |body: &'static str| {
+            manager.desk.ask(Method::POST, &format!("{path}/{word}")).bearer_auth(&manager.key).body(body)
+        };
+        for body in ["", " \n", "{}", " {} "] {
+            let answer = ask(body).answer().await;
+            assert_eq!((answer.status, answer.text.as_str()), (200, r#"{"ok":true}"#), "{word} {body:?}");
+        }
+        for (body, code, at) in [
+            (r#"{"until":"tomorrow"}"#, "unknown_field", Some("until")),
+            (r#"{"":null}"#, "unknown_field", Some("")),
+            ("[]", "wrong_type", None),
+            ("null", "wrong_type", None),
+            ("until=tomorrow", "malformed_json", None),
+        ] {
+            assert_eq!(ask(body).answer().await.gist(), (400, code.into(), at.map(str::to_owned)), "{word} {body}");
+        }
+    }
+    assert_eq!(manager.get(&path).await.json()["paused"], false);
+}
+
+#[tokio::test]
 async fn templates_are_those_found_when_the_channel_was_verified_and_again_an_hour_later() {
     let manager = Manager::open().await;
     let path = manager.added().await;
@@ -347,7 +372,7 @@ async fn a_channel_of_another_tenant_or_workspace_is_404_like_a_random_id() {
     let bound = manager.desk.keep(bound).await;
     let random = SequentialIds::after(77_777).channel_id();
     for ((method, path, _), nobody) in paths(foreign).into_iter().zip(paths(random)) {
-        let body = json!({ "enabled": false });
+        let body = json!({});
         let nothing = manager.send(method.clone(), &nobody.1, &body).await;
         assert_eq!(nothing.gist(), (404, "channel_not_found".into(), None), "{path}");
         assert_eq!(manager.send(method.clone(), &path, &body).await.text, nothing.text, "{path}");

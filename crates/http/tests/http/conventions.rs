@@ -253,6 +253,16 @@ async fn an_unknown_path_is_404_with_a_json_body() {
 }
 
 #[tokio::test]
+async fn an_unknown_webhook_address_is_told_where_the_known_ones_are_shown() {
+    let desk = Desk::open().await;
+    for path in ["/webhooks", "/webhooks/twilio", "/webhooks/whatsapp/x/y"] {
+        let answer = desk.ask(Method::POST, path).answer().await;
+        assert_eq!(answer.gist(), (404, "route_not_found".into(), None), "{path}");
+        assert!(answer.text.contains("GET /api/channels/{id}") && !answer.text.contains("openapi"), "{answer}");
+    }
+}
+
+#[tokio::test]
 async fn a_known_path_with_another_method_is_405_with_allow() {
     let desk = Desk::open().await;
     insta::assert_snapshot!(desk.ask(Method::GET, COMPOSE).answer().await);

@@ -63,6 +63,25 @@ fn the_body_of_compose_has_the_seed_pages_fields_requirements_and_formats() {
 }
 
 #[test]
+fn a_body_that_refuses_unknown_fields_says_so_and_one_of_nothing_may_be_left_out() {
+    let document = document();
+    for (path, method, required) in [
+        ("/api/channels", "post", true),
+        ("/api/channels/{id}", "patch", true),
+        ("/api/channels/{id}/verify", "post", false),
+        ("/api/channels/{id}/pause", "post", false),
+        ("/api/channels/{id}/resume", "post", false),
+    ] {
+        let body = &document["paths"][path][method]["requestBody"];
+        assert_eq!(body["required"], required, "{path}");
+        assert_eq!(schema_of(&document, body)["additionalProperties"], false, "{path}");
+    }
+    for name in ["OutsideWindow", "WindowTemplate"] {
+        assert_eq!(document["components"]["schemas"][name]["additionalProperties"], false, "{name}");
+    }
+}
+
+#[test]
 fn the_answers_of_compose_are_the_seed_pages() {
     let document = document();
     let responses = &compose(&document)["responses"];

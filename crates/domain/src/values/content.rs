@@ -101,7 +101,7 @@ pub struct TooLong {
 
 impl fmt::Display for TooLong {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "is {} {unit} long; at most {} {unit} are possible", self.length, self.limit, unit = self.unit)
+        write!(f, "is {} {} long, and the limit is {}", self.length, self.unit, self.limit)
     }
 }
 
@@ -149,7 +149,7 @@ mod tests {
         assert!(ContentLimit::WhatsApp.check(&content(&"👋".repeat(4096))).is_ok());
         let too_long = ContentLimit::WhatsApp.check(&content(&"👋".repeat(4097))).unwrap_err();
         assert_eq!(too_long, TooLong { limit: 4096, length: 4097, unit: "characters" });
-        assert_eq!(too_long.to_string(), "is 4097 characters long; at most 4096 characters are possible");
+        assert_eq!(too_long.to_string(), "is 4097 characters long, and the limit is 4096");
     }
 
     #[test]

@@ -67,17 +67,22 @@ pub(super) async fn reseal(context: &Context) -> Result<Answer, Failure> {
     let json = json!({ "resealed": done.resealed, "current": done.current, "unreadable": done.unreadable });
     if done.unreadable > 0 {
         let text = format!(
-            "{} secrets were sealed with a key that is neither secrets.key nor among secrets.old_keys",
-            done.unreadable
+            "{} sealed with a key that is neither secrets.key nor among secrets.old_keys",
+            secrets(done.unreadable)
         );
-        let remedy = "Add that key to OVERTURE__SECRETS__OLD_KEYS, or enter those secrets again.";
+        let remedy = "Add that key to OVERTURE__SECRETS__OLD_KEYS, or enter again what it sealed.";
         return Err(Failure::new(text).remedy(remedy).told_as(json));
     }
     let text = format!(
-        "{} secrets were sealed anew, {} were sealed with the newest key already. secrets.old_keys is no longer needed.",
-        done.resealed, done.current
+        "{} sealed anew, {} sealed with the newest key already. secrets.old_keys is no longer needed.",
+        secrets(done.resealed),
+        secrets(done.current)
     );
     Ok(Answer::new(json, text))
+}
+
+fn secrets(count: u64) -> String {
+    if count == 1 { "1 secret was".to_owned() } else { format!("{count} secrets were") }
 }
 
 /// The channel, and whose it is.

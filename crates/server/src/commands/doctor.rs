@@ -420,6 +420,9 @@ fn in_temporal(seen: &Seen, namespace: &str) -> Vec<Check> {
 fn delivery(overview: &Overview, settings: &Settings) -> Check {
     match Overdue::of(overview) {
         Some(overdue) => warn("delivery", overdue.to_string(), overdue.remedy(settings.engine.in_serve)),
-        None => ok("delivery", format!("{} conversations wait, none too long", overview.wakeups)),
+        None => match overview.wakeups {
+            1 => ok("delivery", "1 conversation waits, not too long"),
+            many => ok("delivery", format!("{many} conversations wait, none too long")),
+        },
     }
 }

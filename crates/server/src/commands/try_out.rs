@@ -250,7 +250,10 @@ pub(super) fn not_sent(found: &MessageDetails, server: Option<&MailServer>, mut 
         }
         // That time is up is no cause: the cause is what kept it from leaving.
         (None, Some(error)) if error.code == EXPIRED => {
-            let times = format!("It was tried {} times in {DELIVER_WITHIN_WORDS}.", found.message.attempts);
+            let times = match found.message.attempts {
+                1 => format!("It was tried once in {DELIVER_WITHIN_WORDS}."),
+                times => format!("It was tried {times} times in {DELIVER_WITHIN_WORDS}."),
+            };
             (last.unwrap_or(error.text.as_str()), Some(times))
         }
         (None, Some(error)) => {

@@ -152,12 +152,13 @@ impl From<QuotaExceeded> for Problem {
     fn from(QuotaExceeded { quota, limit, ends_in }: QuotaExceeded) -> Self {
         let whole = ends_in.as_secs() + u64::from(ends_in.subsec_nanos() > 0);
         let retry_after = u32::try_from(whole).unwrap_or(u32::MAX).max(1);
-        let (takes, next) = match quota {
-            Quota::PerDay => ("messages a day", "the next day of UTC"),
-            Quota::PerContactPerHour => ("messages an hour to one contact", "the next hour"),
+        let (messages, are) = if limit == 1 { ("message", "it is") } else { ("messages", "they are") };
+        let (per, next) = match quota {
+            Quota::PerDay => ("a day", "the next day of UTC"),
+            Quota::PerContactPerHour => ("an hour to one contact", "the next hour"),
         };
         let text = format!(
-            "This channel takes at most {limit} {takes} ({quota}), and they are used up. Nothing was stored. Send it again in {retry_after} s, \
+            "This channel takes at most {limit} {messages} {per} ({quota}), and {are} used up. Nothing was stored. Send it again in {retry_after} s, \
              when {next} has begun, or have {quota} raised."
         );
         let details = Some(Details::Quota { quota, limit, retry_after });

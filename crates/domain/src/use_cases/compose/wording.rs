@@ -125,7 +125,7 @@ fn does_not_fit_in(over: &TooLong) -> Problem {
             "content",
             format!(
                 "content has {} characters with single spaces. The contact has not written for 24 hours, so that it must travel \
-                 inside a template, where {} fit. Shorten it.",
+                 inside a template, which has room for {}. Shorten it.",
                 over.length, over.limit
             ),
         )

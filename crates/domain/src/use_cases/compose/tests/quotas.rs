@@ -52,6 +52,20 @@ async fn a_quota_that_is_used_up_refuses_and_says_which_and_when_to_come_back() 
     assert_eq!(problem.details, Some(expected));
 }
 
+#[test]
+fn a_quota_of_one_is_told_as_one_message() {
+    for (limit, told) in [
+        (1, "This channel takes at most 1 message an hour to one contact (maxPerContactPerHour), and it is used up."),
+        (
+            2,
+            "This channel takes at most 2 messages an hour to one contact (maxPerContactPerHour), and they are used up.",
+        ),
+    ] {
+        let problem = Problem::from(QuotaExceeded { limit, ..used_up() });
+        assert!(problem.text.starts_with(told), "{}", problem.text);
+    }
+}
+
 #[tokio::test]
 async fn a_number_of_a_country_that_is_not_allowed_is_refused_with_those_that_are() {
     to("+4915112345678", &["AT", "DE"]).opens().await;

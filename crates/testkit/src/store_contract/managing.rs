@@ -64,7 +64,10 @@ pub async fn a_revision_changes_what_it_names_and_nothing_else(stage: &Stage) {
         max_per_second: Some(20),
         max_per_day: Some(7),
         max_per_contact_per_hour: Some(u32::MAX),
-        allowed_countries: Some([Country::parse("DE"), Country::parse("AT")].into_iter().flatten().collect()),
+        // A code that no number belongs to any more is kept like others.
+        allowed_countries: Some(
+            [Country::from_stored("DE"), Country::from_stored("XX")].into_iter().flatten().collect(),
+        ),
     };
     let whole = ChannelRevision {
         enabled: Some(false),

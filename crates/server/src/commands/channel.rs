@@ -60,6 +60,7 @@ async fn switch(database: &Database, which: WhichChannel, enabled: bool) -> Resu
     let WhichChannel { id, of } = which;
     for tenant in readable(database, of).await? {
         if database.set_enabled(tenant, id, enabled).await? {
+            tracing::info!(channel_id = %id, enabled, "a channel was switched on or off");
             let text = format!("{id} is switched {}.", if enabled { "on" } else { "off" });
             return Ok(Answer::new(json!({ "channelId": id.to_string(), "enabled": enabled }), text));
         }

@@ -67,7 +67,7 @@ impl Installation {
     /// The id of the tenant.
     pub(crate) async fn tenant(&self) -> Result<String> {
         let tenants = ask(&mut self.command(), &["tenant", "list"]).await?;
-        tenants["items"][0]["id"].as_str().map(str::to_owned).context("there is no tenant")
+        tenants["data"][0]["id"].as_str().map(str::to_owned).context("there is no tenant")
     }
 
     pub(crate) async fn serve(self) -> Result<Service> {

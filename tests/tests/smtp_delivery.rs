@@ -70,7 +70,7 @@ impl Post {
     /// The channel, as `overture channel list` tells it.
     fn listed_channel(&self) -> Result<Value> {
         let listed = self.installation.ask(&["channel", "list"])?;
-        let channels = listed["items"].as_array().context("no items")?.clone();
+        let channels = listed["data"].as_array().context("no data")?.clone();
         channels.into_iter().find(|channel| channel["id"] == self.channel.as_str()).context("the channel is not listed")
     }
 

@@ -21,7 +21,7 @@ async fn waits_until_it_is_trusted(tls: MailTls) -> Result<()> {
     client.compose(&demo.mail(&channel, "jan@example.com", "Over TLS")).await?.composed()?;
     let fault = async || {
         let listed = installation.ask(&["channel", "list"])?;
-        let channels = listed["items"].as_array().cloned().unwrap_or_default();
+        let channels = listed["data"].as_array().cloned().unwrap_or_default();
         Ok(channels.into_iter().map(|channel| channel["fault"].clone()).find(|fault| fault["code"].is_string()))
     };
     let fault = eventually("the channel is in error", SOON, fault).await?;

@@ -6,7 +6,7 @@ use crate::cli::{ChannelArgs, ChannelCommand, OfTenant, WhichChannel};
 use crate::failure::Failure;
 use crate::hints::hint;
 use crate::maker::{Maker, NewChannel};
-use crate::printer::{Answer, table};
+use crate::printer::Answer;
 use overture_database::Database;
 use overture_domain::entities::Channel;
 use overture_domain::ids::{TenantId, WorkspaceId};
@@ -85,7 +85,7 @@ async fn list(database: &Database, workspace: Option<WorkspaceId>, of: OfTenant)
         None => the_tenant(database, of).await?.id,
     };
     let channels = ChannelRepo::list(database, tenant, workspace).await?;
-    let items: Vec<_> = channels.iter().map(item).collect();
+    let data: Vec<_> = channels.iter().map(item).collect();
     let row = |channel: &Channel| {
         let state = match (channel.enabled, channel.paused_at) {
             (false, _) => "disabled".into(),
@@ -102,7 +102,8 @@ async fn list(database: &Database, workspace: Option<WorkspaceId>, of: OfTenant)
         ]
     };
     let rows: Vec<_> = channels.iter().map(row).collect();
-    Ok(Answer::new(json!({ "items": items }), table(["ID", "NAME", "TYPE", "TRANSPORT", "STATE", "WORKSPACE"], &rows)))
+    let none = || format!("There is no channel yet. {} says how one is made.", hint("channel add --help"));
+    Ok(Answer::list(&data, ["ID", "NAME", "TYPE", "TRANSPORT", "STATE", "WORKSPACE"], &rows, none))
 }
 
 fn item(channel: &Channel) -> Value {

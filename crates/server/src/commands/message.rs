@@ -4,7 +4,7 @@ use super::{Context, readable, the_tenant};
 use crate::cli::MessageCommand;
 use crate::failure::Failure;
 use crate::hints::hint;
-use crate::printer::{Answer, table};
+use crate::printer::Answer;
 use overture_domain::entities::{Attempt, AttemptOutcome, Direction, MessageError};
 use overture_domain::ports::{ConversationRepo, InboundRepo, MessageDetails, UnplacedMessage};
 use overture_domain::time::Timestamp;
@@ -23,12 +23,11 @@ pub(super) async fn run(context: &Context, command: MessageCommand) -> Result<An
                 return Ok(strays(&database.unplaced(tenant.id, limit).await?));
             }
             let messages = database.newest_messages(tenant.id, limit).await?;
-            let items: Vec<_> = messages.iter().map(item).collect();
+            let data: Vec<_> = messages.iter().map(item).collect();
             let rows: Vec<_> = messages.iter().map(row).collect();
-            Ok(Answer::new(
-                json!({ "items": items }),
-                table(["ID", "CREATED", "TYPE", "STATUS", "TO OR FROM", "ERROR"], &rows),
-            ))
+            Ok(Answer::list(&data, ["ID", "CREATED", "TYPE", "STATUS", "TO OR FROM", "ERROR"], &rows, || {
+                format!("There is no message yet. {} sends one.", hint("channel test ID --to ADDRESS"))
+            }))
         }
         MessageCommand::Show { id, of } => {
             for tenant in readable(&database, of).await? {
@@ -44,10 +43,10 @@ pub(super) async fn run(context: &Context, command: MessageCommand) -> Result<An
 
 /// What stands in no conversation.
 fn strays(messages: &[UnplacedMessage]) -> Answer {
-    let items: Vec<_> = messages.iter().map(stray).collect();
+    let data: Vec<_> = messages.iter().map(stray).collect();
     let rows: Vec<_> = messages.iter().map(stray_row).collect();
     let headings = ["RECEIVED", "CHANNEL", "FROM", "NAME", "KIND", "CONTENT"];
-    Answer::new(json!({ "items": items }), table(headings, &rows))
+    Answer::list(&data, headings, &rows, || "Everything that came stands in a conversation.".into())
 }
 
 fn stray(message: &UnplacedMessage) -> Value {

@@ -119,11 +119,7 @@ async fn the_tenant(tenants: &dyn TenantRepo, of: OfTenant) -> Result<Tenant, Fa
         })?,
         (None, [_]) => 0,
         (None, []) => {
-            return Err(Failure::new("There is no tenant yet").remedy(format!(
-                "{} makes a demo tenant, {} an empty one.",
-                hint("init"),
-                hint("tenant add --name TEXT")
-            )));
+            return Err(Failure::new("There is no tenant yet").remedy(how_to_make_one()));
         }
         (None, _) => {
             return Err(Failure::usage("There are several tenants")
@@ -131,6 +127,11 @@ async fn the_tenant(tenants: &dyn TenantRepo, of: OfTenant) -> Result<Tenant, Fa
         }
     };
     Ok(all.swap_remove(position))
+}
+
+/// How a first tenant is made.
+fn how_to_make_one() -> String {
+    format!("{} makes a demo tenant, {} an empty one.", hint("init"), hint("tenant add --name TEXT"))
 }
 
 /// Whose things a reader may look at: those of the named tenant, or of all.

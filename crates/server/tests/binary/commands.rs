@@ -18,8 +18,8 @@ fn init_on_an_empty_folder_makes_a_demo_and_a_second_init_makes_nothing() {
     assert_eq!(first, second);
     let third = installation.json(&["init", "--new-key"]);
     assert!(third["apiKey"].is_string() && third["apiKey"] != first["apiKey"]);
-    assert_eq!(installation.json(&["tenant", "list"])["items"].as_array().unwrap().len(), 1);
-    assert_eq!(installation.json(&["key", "list"])["items"].as_array().unwrap().len(), 2);
+    assert_eq!(installation.json(&["tenant", "list"])["data"].as_array().unwrap().len(), 1);
+    assert_eq!(installation.json(&["key", "list"])["data"].as_array().unwrap().len(), 2);
 }
 
 #[test]
@@ -66,7 +66,7 @@ fn tenants_workspaces_channels_and_keys_are_made_and_listed() {
     ]);
     assert!(key["apiKey"].as_str().unwrap().starts_with("ov_"));
 
-    let only = |list: &[&str]| installation.json(list)["items"][0].clone();
+    let only = |list: &[&str]| installation.json(list)["data"][0].clone();
     assert_eq!(
         (&only(&["tenant", "list"])["id"], &only(&["tenant", "list"])["name"]),
         (&tenant["tenantId"], &json!("Acme"))
@@ -97,7 +97,7 @@ fn whose_things_are_meant_must_be_said_only_where_there_are_several_tenants() {
     let (code, told) = installation.refusal(&["workspace", "list"]);
     assert!(code == 2 && told.contains("--tenant"), "{code}: {told}");
     let id = first["tenantId"].as_str().unwrap();
-    assert_eq!(installation.json(&["workspace", "list", "--tenant", id])["items"].as_array().unwrap().len(), 1);
+    assert_eq!(installation.json(&["workspace", "list", "--tenant", id])["data"].as_array().unwrap().len(), 1);
     let (code, told) = installation.refusal(&["workspace", "list", "--tenant", "0197a1b2-0000-7000-8000-000000000001"]);
     assert!(code == 1 && told.contains("tenant list"), "{code}: {told}");
 }
@@ -106,7 +106,7 @@ fn whose_things_are_meant_must_be_said_only_where_there_are_several_tenants() {
 fn the_settings_of_a_channel_come_from_a_file_or_the_environment_and_are_never_shown() {
     let installation = Installation::new().with("MAIL_PASSWORD", "hunter2");
     installation.json(&["init"]);
-    let workspace = installation.json(&["workspace", "list"])["items"][0]["id"].as_str().unwrap().to_owned();
+    let workspace = installation.json(&["workspace", "list"])["data"][0]["id"].as_str().unwrap().to_owned();
     let settings = json!({ "host": "127.0.0.1", "port": 1, "tls": "starttls", "username": "u", "password": { "fromEnv": "MAIL_PASSWORD" }, "from": "support@example.com" });
     std::fs::write(installation.path("mail.json"), settings.to_string()).unwrap();
     let added = installation.json(&[
@@ -133,7 +133,7 @@ fn the_settings_of_a_channel_come_from_a_file_or_the_environment_and_are_never_s
 fn a_channel_that_cannot_work_is_refused_with_the_field_and_exit_code_2() {
     let installation = Installation::new();
     installation.json(&["init"]);
-    let workspace = installation.json(&["workspace", "list"])["items"][0]["id"].as_str().unwrap().to_owned();
+    let workspace = installation.json(&["workspace", "list"])["data"][0]["id"].as_str().unwrap().to_owned();
     let refused = |kind: &str, transport: &str, config: &str| {
         installation.refusal(&[
             "channel",
@@ -237,7 +237,7 @@ fn every_command_that_is_recommended_begins_with_the_program_as_it_was_called() 
     let empty = Installation::new();
     let made = Installation::new();
     made.json(&["init"]);
-    let channel = made.json(&["channel", "list"])["items"][0]["id"].as_str().unwrap().to_owned();
+    let channel = made.json(&["channel", "list"])["data"][0]["id"].as_str().unwrap().to_owned();
     made.json(&["channel", "disable", &channel]);
     let nobody = "0197a1b2-0000-7000-8000-000000000001";
     let outside = Installation::new().with("OVERTURE__HTTP__BIND", "0.0.0.0:0");
@@ -262,7 +262,7 @@ fn every_command_that_is_recommended_begins_with_the_program_as_it_was_called() 
 fn a_secret_from_a_variable_that_is_set_but_empty_is_told_as_that() {
     let installation = Installation::new().with("MAIL_PASSWORD", "");
     installation.json(&["init"]);
-    let workspace = installation.json(&["workspace", "list"])["items"][0]["id"].as_str().unwrap().to_owned();
+    let workspace = installation.json(&["workspace", "list"])["data"][0]["id"].as_str().unwrap().to_owned();
     let add = ["channel", "add", "--workspace", &workspace, "--type", "email", "--transport", "smtp", "--name", "Mail"];
     let refused = |variable: &str| {
         let password = json!({ "fromEnv": variable });
@@ -293,7 +293,7 @@ fn a_channel_is_switched_off_and_on_again() {
     let installation = Installation::new();
     let channel = installation.json(&["init"])["channels"]["sms"].as_str().unwrap().to_owned();
     let state = || {
-        let items = installation.json(&["channel", "list"])["items"].as_array().unwrap().clone();
+        let items = installation.json(&["channel", "list"])["data"].as_array().unwrap().clone();
         items.into_iter().find(|item| item["id"] == channel.as_str()).unwrap()["enabled"].clone()
     };
     for enabled in [false, true] {
@@ -330,7 +330,7 @@ fn a_channel_is_changed_in_what_is_named_and_secrets_stay_where_they_were_entere
     let changed = installation
         .json(&[&["channel", "set", channel, "--config", r#"{"authToken":"new-token"}"#], &limits[..]].concat());
     assert_eq!(changed, json!({ "channelId": channel, "state": "active" }));
-    let items = installation.json(&["channel", "list"])["items"].as_array().unwrap().clone();
+    let items = installation.json(&["channel", "list"])["data"].as_array().unwrap().clone();
     let shown = items.iter().find(|item| item["id"] == channel).unwrap();
     assert_eq!((&shown["name"], &shown["maxPerSecond"]), (&json!("Texts"), &json!(7)));
     let elsewhere = json!({ "accountSid": format!("AC{}", "b".repeat(32)) }).to_string();
@@ -352,7 +352,7 @@ fn a_channel_is_paused_and_resumed_and_the_list_shows_it() {
     for (word, paused) in [("pause", true), ("resume", false)] {
         let answer = installation.json(&["channel", word, &channel]);
         assert_eq!(answer, json!({ "channelId": channel, "paused": paused }));
-        let items = installation.json(&["channel", "list"])["items"].as_array().unwrap().clone();
+        let items = installation.json(&["channel", "list"])["data"].as_array().unwrap().clone();
         let item = items.into_iter().find(|item| item["id"] == channel.as_str()).unwrap();
         assert_eq!(item["paused"], paused);
         let told = String::from_utf8(installation.run(&["channel", "list"]).stdout).unwrap();
@@ -387,7 +387,9 @@ fn a_channel_that_is_verified_is_active_and_one_that_does_not_work_says_which_ou
     let sandbox = demo["channels"]["email"].as_str().unwrap();
     let answer = installation.json(&["channel", "verify", sandbox]);
     assert_eq!(answer, json!({ "channelId": sandbox, "outcome": "ok" }));
-    assert_eq!(installation.json(&["channel", "templates", sandbox]), json!({ "items": [] }));
+    assert_eq!(installation.json(&["channel", "templates", sandbox]), json!({ "data": [] }));
+    let told = text(&installation.run(&["channel", "templates", sandbox]).stdout);
+    assert!(told.contains("email has no templates"), "{told}");
 
     let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let config = json!({ "host": "127.0.0.1", "port": free, "tls": "none", "from": "a@example.com" }).to_string();
@@ -396,7 +398,7 @@ fn a_channel_that_is_verified_is_active_and_one_that_does_not_work_says_which_ou
     let (code, told) = installation.refusal(&[&add[..], &["--config", &config, "--verify"]].concat());
     assert!(code == 1 && told.contains("nobody answers there"), "{told}");
     let state = |name: &str| {
-        let items = installation.json(&["channel", "list"])["items"].as_array().unwrap().clone();
+        let items = installation.json(&["channel", "list"])["data"].as_array().unwrap().clone();
         items.into_iter().find(|item| item["name"] == name).unwrap()["state"].clone()
     };
     assert_eq!(state("Mail"), "unverified");

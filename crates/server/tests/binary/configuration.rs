@@ -201,7 +201,7 @@ fn localhost_may_be_listened_on_and_the_refusal_of_another_name_says_so() {
 fn doctor_finds_a_mail_server_that_is_not_there() {
     let installation = Installation::new();
     installation.json(&["init"]);
-    let workspace = installation.json(&["workspace", "list"])["items"][0]["id"].as_str().unwrap().to_owned();
+    let workspace = installation.json(&["workspace", "list"])["data"][0]["id"].as_str().unwrap().to_owned();
     // A port that was free a moment ago and is held by nobody.
     let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let settings =
@@ -232,7 +232,7 @@ fn doctor_blames_the_secrets_key_only_for_secrets_that_do_not_open() {
                          database.execute(\"UPDATE channels SET settings = '[' WHERE name = 'Mail'\"); database.commit()";
     let installation = Installation::new();
     installation.json(&["init"]);
-    let workspace = installation.json(&["workspace", "list"])["items"][0]["id"].as_str().unwrap().to_owned();
+    let workspace = installation.json(&["workspace", "list"])["data"][0]["id"].as_str().unwrap().to_owned();
     let settings = json!({ "host": "127.0.0.1", "username": "u", "password": "hunter2", "from": "a@example.com" });
     let add = ["channel", "add", "--workspace", &workspace, "--type", "email", "--transport", "smtp", "--name", "Mail"];
     installation.json(&[&add[..], &["--config", &settings.to_string()]].concat());

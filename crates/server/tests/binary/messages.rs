@@ -14,10 +14,10 @@ fn what_came_and_stands_in_no_conversation_is_listed_newest_first() {
     let installation = Installation::new();
     let channel = installation.json(&["init"])["channels"]["whatsapp"].as_str().unwrap().to_owned();
     let list = ["message", "list", "--unplaced"];
-    assert_eq!(installation.json(&list), json!({ "items": [] }));
+    assert_eq!(installation.json(&list), json!({ "data": [] }));
     let output = installation.python(KEEP, &[&channel]);
     assert!(output.status.success(), "{}", text(&output.stderr));
-    let items = installation.json(&list)["items"].clone();
+    let items = installation.json(&list)["data"].clone();
     let ids: Vec<_> = items.as_array().unwrap().iter().map(|item| item["providerMessageId"].clone()).collect();
     assert_eq!(ids, ["IN2", "IN3", "IN1"]);
     let newest = json!({
@@ -27,10 +27,10 @@ fn what_came_and_stands_in_no_conversation_is_listed_newest_first() {
     });
     assert_eq!(items[0], newest);
     let one = installation.json(&[&list[..], &["--limit", "1"]].concat());
-    assert_eq!(one, json!({ "items": [newest] }));
+    assert_eq!(one, json!({ "data": [newest] }));
     let told = text(&installation.run(&list).stdout);
     let lines: Vec<_> = told.lines().collect();
     assert!(lines.len() == 4 && lines[1].contains("US.1349") && lines[1].ends_with("Good morning IN2"), "{told}");
     assert!(text(&installation.run(&["status"]).stdout).contains("message list --unplaced"));
-    assert_eq!(installation.json(&["message", "list"]), json!({ "items": [] }));
+    assert_eq!(installation.json(&["message", "list"]), json!({ "data": [] }));
 }

@@ -74,7 +74,7 @@ fn dev_prints_the_same_key_again_and_delivers_with_it() {
     assert_eq!(demo.text("apiKey"), key);
     assert_eq!(demo.compose().unwrap().status, 200);
     let message = eventually("the message", || {
-        let items = installation.json(&["message", "list"])["items"].clone();
+        let items = installation.json(&["message", "list"])["data"].clone();
         (items[0]["status"] == "sent").then(|| items[0].clone())
     });
     let shown = installation.json(&["message", "show", message["id"].as_str().unwrap()]);
@@ -269,7 +269,7 @@ fn a_crash_point_kills_the_process_as_kill_9_would_and_a_restart_finds_what_was_
     let demo = Demo::of(&dying);
     assert!(demo.compose().is_none(), "it answered");
     assert_eq!(dying.ended().signal(), Some(9));
-    assert_eq!(installation.json(&["message", "list"])["items"].as_array().unwrap().len(), 1);
+    assert_eq!(installation.json(&["message", "list"])["data"].as_array().unwrap().len(), 1);
     let (code, told) = Installation::new().with("OVERTURE_CRASH_AT", "nowhere").refusal(&["serve"]);
     assert!(code == 2 && told.contains("before_settle"), "{code}: {told}");
 }

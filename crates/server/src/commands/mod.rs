@@ -2,6 +2,7 @@
 
 mod channel;
 mod channel_care;
+mod channel_example;
 mod channel_set;
 mod channel_test;
 mod dev;

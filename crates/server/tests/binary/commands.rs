@@ -337,6 +337,7 @@ fn a_channel_is_changed_in_what_is_named_and_secrets_stay_where_they_were_entere
     for (arguments, expected) in [
         (vec!["--config", &elsewhere], "authToken"),
         (vec!["--config", r#"{"colour":"hunter2"}"#], "colour"),
+        (vec!["--config", "{"], r#"{"accountSid":"#),
         (vec!["--max-per-day", "0"], "maxPerDay"),
         (vec![], "Nothing is to be changed"),
     ] {

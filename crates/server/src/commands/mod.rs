@@ -1,5 +1,6 @@
 //! The commands: one file for each thing they are about. Each opens what it needs, asks the ports, and answers once.
 
+mod attention;
 mod channel;
 mod channel_care;
 mod channel_example;

@@ -8,6 +8,7 @@ mod channel_set;
 mod channel_test;
 mod dev;
 mod doctor;
+mod holding;
 mod init;
 mod key;
 mod life;
@@ -17,6 +18,7 @@ mod serve;
 mod status;
 mod tenant;
 mod try_out;
+mod watching;
 mod workspace;
 
 use crate::cli::{ChannelCommand, Command, OfTenant};

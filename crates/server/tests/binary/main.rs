@@ -3,6 +3,7 @@
 
 #![expect(clippy::expect_used, reason = "a helper that cannot go on fails its test")]
 
+mod channel_test;
 mod commands;
 mod configuration;
 mod messages;

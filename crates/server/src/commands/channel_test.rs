@@ -8,6 +8,7 @@ use super::life::Life;
 use super::watching::{DELIVER_WITHIN, Outcome, Watch, remedy_on};
 use crate::cli::TestArgs;
 use crate::failure::Failure;
+use crate::hints::hint;
 use crate::printer::Answer;
 use crate::store;
 use crate::wiring::Ports;
@@ -16,8 +17,8 @@ use overture_domain::entities::{Caller, Channel, ChannelKind, Message, Scope};
 use overture_domain::ids::ConversationId;
 use overture_domain::ports::{NewIds, StartError, StartOrder, Started, WorkflowStarter};
 use overture_domain::use_cases::{
-    AgentFields, ComposeCommand, ComposeError, ComposeOutbound, ComposePorts, Made, Next, RequestHasher,
-    RunConversation,
+    AgentFields, ComposeCommand, ComposeError, ComposeOutbound, ComposePorts, Made, Next, Problem, ProblemCode,
+    RequestHasher, RunConversation,
 };
 use serde_json::json;
 use std::convert::Infallible;
@@ -88,12 +89,34 @@ async fn compose(
     };
     let composed = ComposeOutbound::new(compose, hasher, context.settings.compose).execute(&caller, command).await;
     let composed = composed.map_err(|error| match error {
-        ComposeError::Refused(problem) => Failure::new(problem.text),
+        ComposeError::Refused(problem) => refused(problem, channel),
         ComposeError::Store(error) => error.into(),
         other => Failure::new(format!("Nothing was composed: {other}")),
     })?;
     let made = composed.made.ok_or_else(|| Failure::new("The conversation was there already"))?;
     Ok((composed.conversation_id, made))
+}
+
+/// Nothing was stored: why, and the command that helps where one does.
+fn refused(problem: Problem, channel: &Channel) -> Failure {
+    let id = channel.id;
+    let remedy = match problem.code {
+        ProblemCode::ChannelDisabled => Some(("switches it on", format!("channel enable {id}"))),
+        ProblemCode::ChannelNotReady => Some(("tries its settings", format!("channel verify {id}"))),
+        ProblemCode::CountryNotAllowed => Some(("changes them", format!("channel set {id} --allowed-countries CODES"))),
+        ProblemCode::TemplateRequired => {
+            Some(("says what is to leave", format!("channel set {id} --outside-window JSON")))
+        }
+        ProblemCode::QuotaExceeded => {
+            Some(("lifts both", format!("channel set {id} --max-per-day none --max-per-contact-per-hour none")))
+        }
+        _ => None,
+    };
+    let failure = Failure::new(problem.text);
+    match remedy {
+        Some((does, command)) => failure.remedy(format!("{} {does}.", hint(&command))),
+        None => failure,
+    }
 }
 
 /// Runs the conversation as an engine would, for as long as somebody watches.

@@ -80,3 +80,21 @@ fn what_asks_the_contact_to_write_leaves_first_and_the_text_is_told_to_be_held()
     let told = answer(&installation, &channel, "+4915112345678");
     assert_eq!((&told["status"], &told["waitsFor"]["code"]), (&json!("held"), &json!("window_closed")), "{told}");
 }
+
+#[test]
+fn a_channel_that_takes_nothing_now_is_told_with_the_command_that_changes_that() {
+    let installation = Installation::new();
+    let demo = installation.json(&["init"]);
+    let channel = demo["channels"]["sms"].as_str().unwrap();
+    let refused = |to: &str| installation.refusal(&["channel", "test", channel, "--to", to]).1;
+    installation.json(&["channel", "set", channel, "--max-per-day", "1"]);
+    assert_eq!(answer(&installation, channel, "+4915112345678")["status"], "sent");
+    let told = refused("+4915112345678");
+    assert!(told.contains("used up") && told.contains(&format!("channel set {channel} --max-per-day none")), "{told}");
+    installation.json(&["channel", "set", channel, "--allowed-countries", "AT"]);
+    let told = refused("+4915112345679");
+    assert!(told.contains(&format!("channel set {channel} --allowed-countries CODES` changes them")), "{told}");
+    installation.json(&["channel", "disable", channel]);
+    let told = refused("+4915112345678");
+    assert!(told.contains(&format!("channel enable {channel}` switches it on")), "{told}");
+}

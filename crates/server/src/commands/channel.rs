@@ -50,6 +50,7 @@ async fn add(context: &Context, arguments: &ChannelArgs) -> Result<Answer, Failu
         verifies: arguments.verify,
     };
     let id = Maker::on(&database).channel(new).await?;
+    tracing::info!(channel_id = %id, workspace_id = %arguments.workspace, transport = %arguments.transport, "a channel was made");
     if arguments.verify {
         let reach = Reach { tenant_id: tenant, workspace_id: None };
         channel_care::verified(context, &database, reach, id).await?;

@@ -6,6 +6,7 @@
 mod channel_test;
 mod commands;
 mod configuration;
+mod logging;
 mod messages;
 mod serving;
 mod support;

@@ -257,6 +257,18 @@ pub async fn announced(process: &mut Process) -> Result<Value> {
     Ok(serde_json::from_str(&line.await?)?)
 }
 
+/// What a process that announced itself so tells operators at a path.
+///
+/// # Errors
+/// It does not answer.
+pub async fn tells(announced: &Value, path: &str) -> Result<String> {
+    let admin = announced["adminUrl"].as_str().context("no adminUrl")?;
+    // Only the first of several clients can.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let http = reqwest::Client::builder().no_proxy().timeout(SOON).build()?;
+    Ok(http.get(format!("{admin}{path}")).send().await?.text().await?)
+}
+
 /// A process that serves.
 pub struct Server {
     /// The process.
@@ -294,11 +306,7 @@ impl Server {
     /// # Errors
     /// It does not answer.
     pub async fn tells(&self, path: &str) -> Result<String> {
-        let admin = self.told["adminUrl"].as_str().context("no adminUrl")?;
-        // Only the first of several clients can.
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        let http = reqwest::Client::builder().no_proxy().timeout(SOON).build()?;
-        Ok(http.get(format!("{admin}{path}")).send().await?.text().await?)
+        tells(&self.told, path).await
     }
 
     /// Asks it to stop and waits until it has.

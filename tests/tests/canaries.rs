@@ -6,7 +6,7 @@ use overture_tests::canaries::{Canaries, Choir, DATABASE_PASSWORD};
 use overture_tests::carrier::Carrier;
 use overture_tests::conditions::{AFTER_LEASES, SOON};
 use overture_tests::echoes;
-use overture_tests::installation::{Installation, Server};
+use overture_tests::installation::{Installation, Server, announced, tells};
 use overture_tests::line::Line;
 use overture_tests::postgres::Postgres;
 use overture_tests::production::Production;
@@ -41,7 +41,7 @@ async fn on_postgres_and_temporal_no_log_metric_or_history_holds_a_canary_whatev
     ensure!(!first.end(AFTER_LEASES).await?.success(), "the worker was not killed");
     let mut told = first.output();
 
-    let mut worker = production.worker().await?;
+    let mut worker = production.worker_with(&[("OVERTURE__HTTP__WORKER_BIND", "127.0.0.1:0")]).await?;
     production.temporal.kill()?;
     choir.sing(&client).await;
     told += &told_by(&api).await?;
@@ -59,6 +59,10 @@ async fn on_postgres_and_temporal_no_log_metric_or_history_holds_a_canary_whatev
     production.installation.settles(AFTER_LEASES).await?;
 
     told += &told_by(&api).await?;
+    let announced = announced(&mut worker).await?;
+    let metrics = tells(&announced, "/metrics").await?;
+    ensure!(metrics.contains("overture_send_total"), "no metrics: {metrics}");
+    told += &(metrics + &tells(&announced, "/readyz?verbose").await?);
     ensure!(worker.stop(SOON).await?.success(), "{}", worker.last_words());
     told += &worker.output();
     let log = api.process.log()?;

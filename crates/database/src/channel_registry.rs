@@ -81,7 +81,7 @@ impl ChannelRegistry for Database {
         if let Some((settings, domain)) = &revision.settings {
             // What the provider has approved is asked anew, and a channel in `error` is tried anew.
             sets.push(
-                "settings = ?, message_id_domain = ?, templates_asked_at = NULL, \
+                "settings = ?, message_id_domain = ?, templates_asked_at = NULL, templates_known = FALSE, \
                  probe_at = CASE state WHEN 'error' THEN NULL ELSE probe_at END, probing_message_id = NULL",
             );
             let public =
@@ -126,25 +126,26 @@ impl ChannelRegistry for Database {
             .await
     }
 
-    async fn keep_verified(
+    async fn keep_verified<'templates>(
         &self,
         tenant: TenantId,
         channel: ChannelId,
         version: Version,
-        templates: &[ApprovedTemplate],
+        templates: Option<&'templates [ApprovedTemplate]>,
     ) -> Result<bool, StoreError> {
-        let templates = Arc::new(templates.to_vec());
+        let templates = Arc::new(templates.map(<[_]>::to_vec));
         self.writer
             .write(move |tx| {
                 let templates = Arc::clone(&templates);
                 Box::pin(async move {
                     let sql = "UPDATE channels SET state = 'active', fault_code = NULL, fault_text = NULL, fault_since = NULL, probe_at = NULL, \
-                               probing_message_id = NULL, templates_asked_at = {now} WHERE id = ? AND tenant_id = ? AND version = ?";
-                    let values = [channel.as_uuid().into(), tenant.as_uuid().into(), version.0.into()];
+                               probing_message_id = NULL, templates_asked_at = {now}, templates_known = ? WHERE id = ? AND tenant_id = ? AND version = ?";
+                    let known = templates.is_some();
+                    let values = [known.into(), channel.as_uuid().into(), tenant.as_uuid().into(), version.0.into()];
                     if change(tx, sql, values).await? == 0 {
                         return Ok(false);
                     }
-                    replace_templates(tx, channel, &templates).await?;
+                    replace_templates(tx, channel, templates.as_deref().unwrap_or_default()).await?;
                     let_go(tx, channel, None).await?;
                     Ok(true)
                 })
@@ -174,8 +175,8 @@ impl ChannelRegistry for Database {
             .write(move |tx| {
                 let templates = Arc::clone(&templates);
                 Box::pin(async move {
-                    let sql = "SELECT c.id FROM channels c WHERE c.id = ? AND c.version = ? {lock c}";
-                    if one(tx, sql, [channel.as_uuid().into(), version.0.into()]).await?.is_none() {
+                    let sql = "UPDATE channels SET templates_known = TRUE WHERE id = ? AND version = ?";
+                    if change(tx, sql, [channel.as_uuid().into(), version.0.into()]).await? == 0 {
                         return Ok(());
                     }
                     replace_templates(tx, channel, &templates).await
@@ -187,7 +188,7 @@ impl ChannelRegistry for Database {
     async fn templates(&self, tenant: TenantId, channel: ChannelId) -> Result<Vec<ApprovedTemplate>, StoreError> {
         let sql = format!(
             "SELECT {TEMPLATE_COLUMNS} FROM channels c JOIN channel_templates t ON t.channel_id = c.id \
-             WHERE c.id = ? AND c.tenant_id = ? ORDER BY t.title, t.name, t.language, t.content_sid"
+             WHERE c.id = ? AND c.tenant_id = ? AND c.templates_known ORDER BY t.title, t.name, t.language, t.content_sid"
         );
         let values = [channel.as_uuid().into(), tenant.as_uuid().into()];
         let rows = all(&self.readers, &sql, values).await.map_err(|error| store_error(&error))?;

@@ -62,7 +62,7 @@ impl ChannelRepo for Database {
         &self,
         channel: ChannelId,
         name: &TemplateName,
-    ) -> Result<Vec<ApprovedTemplate>, StoreError> {
+    ) -> Result<Option<Vec<ApprovedTemplate>>, StoreError> {
         templates_named(&self.readers, channel, name).await
     }
 

@@ -2,8 +2,9 @@
 
 use crate::dialect::is_postgres;
 use crate::migrations::Migrator;
+use crate::wakeups::settle_together;
 use crate::writer::Writer;
-use crate::{Asking, Database, KeyCache, Seal};
+use crate::{Asking, Database, Gathering, KeyCache, Seal};
 use sea_orm::{DatabaseTransaction, DbErr};
 use sea_orm_migration::MigratorTrait;
 use std::sync::Arc;
@@ -67,6 +68,10 @@ impl Database {
         Ok(Self {
             writer: Writer::start(&writing, &readers),
             asking: Asking::start(&readers),
+            settling: is_postgres(&readers).then(|| {
+                let db = readers.clone();
+                Gathering::start(move |orders| settle_together(&db, orders))
+            }),
             readers,
             writing,
             seal: Seal::new(&options.secrets_key, &options.old_secrets_keys),

@@ -1,6 +1,6 @@
 //! The repository ports on a relational database, by sea-orm: SQLite or PostgreSQL. Owns tables, migrations and every statement;
 //! no type of sea-orm leaves this crate. Reads run on several connections. What is written is gathered,
-//! so that many share a commit: on SQLite by one writer, on PostgreSQL by two openers with other changes side by side.
+//! so that many share a commit: on SQLite by one writer, on PostgreSQL by one that opens, with other changes side by side.
 
 mod api_keys;
 mod asking;
@@ -45,6 +45,8 @@ pub use connect::{DatabaseOptions, MigrationStatus, OpenDatabaseError};
 
 use api_keys::KeyCache;
 use asking::Asking;
+use gathering::Gathering;
+use overture_domain::ports::StartOrder;
 use sea_orm::DatabaseConnection;
 use seal::Seal;
 use std::sync::Arc;
@@ -59,4 +61,6 @@ pub struct Database {
     seal: Seal,
     keys: Arc<KeyCache>,
     asking: Asking,
+    /// Where a commit is not shared by whoever writes, those who settle share one.
+    settling: Option<Gathering<StartOrder, ()>>,
 }

@@ -63,6 +63,15 @@ impl Rows {
         Ok(found)
     }
 
+    /// Changes with a statement that finds the rows as `r (c1, c2, …)`; says how many rows it changed.
+    pub(crate) async fn change(self, db: &impl ConnectionTrait, sql: &str) -> Result<u64, DbErr> {
+        let mut changed = 0;
+        for (sql, values) in self.statements(sql) {
+            changed += db.execute_raw(statement(db, &sql, values)).await?.rows_affected();
+        }
+        Ok(changed)
+    }
+
     fn statements(self, sql: &str) -> Vec<(String, Vec<Value>)> {
         let names: Vec<String> = (1..=self.columns).map(|number| format!("c{number}")).collect();
         let row = format!("({})", vec!["?"; self.columns].join(","));

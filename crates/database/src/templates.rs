@@ -11,6 +11,7 @@ use sea_orm::{DatabaseConnection, QueryResult};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::time::Duration;
+use uuid::Uuid;
 
 /// Which template.
 #[derive(Serialize, Deserialize)]
@@ -122,25 +123,34 @@ pub(crate) fn read_template(row: &QueryResult) -> Result<ApprovedTemplate, Store
     })
 }
 
-/// The approved templates of a channel by that name, or all; those that were found with settings it has no more do not count.
+/// The approved templates of a channel by that name, or all; `None` where its provider told nothing with the settings it has.
 pub(crate) async fn templates_named(
     db: &DatabaseConnection,
     channel: ChannelId,
     name: &TemplateName,
-) -> Result<Vec<ApprovedTemplate>, StoreError> {
+) -> Result<Option<Vec<ApprovedTemplate>>, StoreError> {
     let (column, name) = match name {
         TemplateName::Named { name, .. } => ("name", name),
         TemplateName::ContentSid(sid) => ("content_sid", sid),
     };
     let sql = format!(
-        "SELECT {TEMPLATE_COLUMNS} FROM channels c JOIN channel_templates t ON t.channel_id = c.id \
-         WHERE c.id = ? AND c.templates_asked_at IS NOT NULL AND (t.{column} = ? OR NOT EXISTS \
-         (SELECT 1 FROM channel_templates n WHERE n.channel_id = c.id AND n.{column} = ?)) \
-         ORDER BY t.title, t.name, t.language, t.content_sid"
+        "SELECT {TEMPLATE_COLUMNS} FROM channels c LEFT JOIN channel_templates t ON t.channel_id = c.id AND (t.{column} = ? \
+         OR NOT EXISTS (SELECT 1 FROM channel_templates n WHERE n.channel_id = c.id AND n.{column} = ?)) \
+         WHERE c.id = ? AND c.templates_known ORDER BY t.title, t.name, t.language, t.content_sid"
     );
-    let values = [channel.as_uuid().into(), name.clone().into(), name.clone().into()];
+    let values = [name.clone().into(), name.clone().into(), channel.as_uuid().into()];
     let rows = all(db, &sql, values).await.map_err(|error| store_error(&error))?;
-    rows.iter().map(read_template).collect()
+    if rows.is_empty() {
+        return Ok(None);
+    }
+    let mut templates = Vec::with_capacity(rows.len());
+    for row in &rows {
+        // The one row of a channel that has none.
+        if Row::of("channel_templates", row).get::<Option<Uuid>>("id")?.is_some() {
+            templates.push(read_template(row)?);
+        }
+    }
+    Ok(Some(templates))
 }
 
 impl From<&TemplateName> for StoredName {

@@ -2,13 +2,15 @@
 
 use crate::Database;
 use crate::begin_attempt::STOOD_STILL;
+use crate::gathering::Answers;
 use crate::rows::uuid_at;
-use crate::sql::{all, change, one};
+use crate::sql::{Rows, all, change, one};
+use crate::writer::surely;
 use async_trait::async_trait;
 use overture_domain::entities::AttentionReason;
 use overture_domain::ids::{ChannelId, ConversationId, WorkspaceId};
 use overture_domain::ports::{Claimed, StartOrder, StoreError, WakeupQueue};
-use sea_orm::{DatabaseTransaction, DbErr, QueryResult, Value};
+use sea_orm::{DatabaseConnection, DatabaseTransaction, DbErr, QueryResult, Value};
 use std::time::Duration;
 use uuid::Uuid;
 
@@ -37,6 +39,9 @@ impl WakeupQueue for Database {
     }
 
     async fn settle(&self, order: &StartOrder) -> Result<(), StoreError> {
+        if let Some(settling) = &self.settling {
+            return settling.ask(*order).await;
+        }
         let sql = "DELETE FROM wakeups WHERE conversation_id = ? AND generation = ?";
         if self.writer.change(sql, named(order).into()).await? == 0 {
             self.release(order).await?;
@@ -75,6 +80,28 @@ impl WakeupQueue for Database {
             })
             .await
     }
+}
+
+/// Settles what many runs and starts have done at the same time by one statement, with one sync. In the order of their ids, as
+/// whoever wakes many takes them.
+pub(crate) fn settle_together(db: &DatabaseConnection, mut orders: Vec<StartOrder>) -> Answers<()> {
+    let db = db.clone();
+    Box::pin(async move {
+        let count = orders.len();
+        orders.sort_unstable_by_key(|order| order.conversation_id);
+        let rows = || {
+            let mut rows = Rows::new(2);
+            orders.iter().for_each(|order| rows.push(named(order)));
+            rows
+        };
+        let settled = "DELETE FROM wakeups w USING r WHERE w.conversation_id = r.c1 AND w.generation = r.c2";
+        if surely(|| rows().change(&db, settled)).await? < count as u64 {
+            let released =
+                "UPDATE wakeups w SET claimed_until = 0 FROM r WHERE w.conversation_id = r.c1 AND w.generation <> r.c2";
+            surely(|| rows().change(&db, released)).await?;
+        }
+        Ok(std::iter::repeat_with(|| Ok(())).take(count).collect())
+    })
 }
 
 /// What an engine forgot: its workflows were ended by hand, or its cluster came back from an old copy. A message whose time

@@ -108,17 +108,7 @@ impl Writer {
         let Some(connection) = self.side_by_side.clone() else {
             return self.write(move |tx| Box::pin(change(tx, sql, values.clone()))).await;
         };
-        let changed = tokio::spawn(async move {
-            for wait in RETRIES {
-                match change(&connection, sql, values.clone()).await {
-                    Err(error) if is_worth_repeating(&error) && !statement_may_be_stored(&error) => {
-                        tokio::time::sleep(wait).await;
-                    }
-                    done => return done,
-                }
-            }
-            change(&connection, sql, values).await
-        });
+        let changed = tokio::spawn(async move { surely(|| change(&connection, sql, values.clone())).await });
         changed.await.map_err(|_| lost())?.map_err(|error| match store_error(&error) {
             StoreError::Busy(text) if statement_may_be_stored(&error) => StoreError::OutcomeUnknown(text),
             told => told,
@@ -134,6 +124,19 @@ impl Writer {
             mpsc::error::TrySendError::Closed(_) => stopped(),
         })
     }
+}
+
+/// Runs a statement that is a whole change; again where it certainly changed nothing.
+pub(crate) async fn surely<T, F: Future<Output = Result<T, DbErr>>>(statement: impl Fn() -> F) -> Result<T, DbErr> {
+    for wait in RETRIES {
+        match statement().await {
+            Err(error) if is_worth_repeating(&error) && !statement_may_be_stored(&error) => {
+                tokio::time::sleep(wait).await;
+            }
+            done => return done,
+        }
+    }
+    statement().await
 }
 
 fn stopped() -> StoreError {

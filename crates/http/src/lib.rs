@@ -32,4 +32,4 @@ pub use code::Code;
 pub use document::openapi;
 pub use options::HttpOptions;
 pub use readiness::{Part, Readiness};
-pub use serving::{Serving, serve};
+pub use serving::{Serving, administer, serve};

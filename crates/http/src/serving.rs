@@ -51,6 +51,20 @@ pub fn serve(options: &HttpOptions, application: Application) -> io::Result<Serv
     Ok(Serving { address, admin_address, state, grace: options.stop_grace, servers })
 }
 
+/// Listens for operators alone: metrics and readiness of a process that serves no API.
+///
+/// # Errors
+/// The address cannot be listened on.
+pub fn administer(address: SocketAddr, options: &HttpOptions, application: Application) -> io::Result<Serving> {
+    let runtime = application.runtime.clone();
+    let state = web::Data::new(State::new(application, options));
+    let _in_runtime = runtime.enter();
+    let (address, start) = bind(options, address, Listener::Admin, 1, &state)?;
+    let server = start();
+    let servers = vec![(server.handle(), runtime.spawn(server))];
+    Ok(Serving { address, admin_address: address, state, grace: options.stop_grace, servers })
+}
+
 /// Takes an address, and says which it is and how to begin answering there.
 fn bind(
     options: &HttpOptions,

@@ -117,7 +117,7 @@ impl Engine {
     ) -> Result<Self, Failure> {
         let unusable = |error: String| Failure::usage(format!("Temporal cannot be used: {error}"));
         let options = settings.temporal.options().map_err(unusable)?;
-        let connection = TemporalConnection::begin(&options).map_err(unusable)?;
+        let connection = TemporalConnection::begin(&options).map_err(|error| unusable(error.to_string()))?;
         let delivery = Delivery { engine: EngineView::Temporal(connection.clone()), relay: RelayHealth::new() };
         let wakeups =
             || RelayWakeups::new(Arc::clone(&ports.wakeups), Arc::new(TemporalStarter::new(connection.clone())));

@@ -3,7 +3,7 @@
 
 use crate::attributes::{self, Attributes};
 use crate::breaker::{Breaker, Trouble};
-use crate::options::TemporalOptions;
+use crate::options::{InvalidAddress, TemporalOptions};
 use std::sync::Arc;
 use std::time::Duration;
 use temporalio_client::errors::ClientConnectError;
@@ -82,8 +82,8 @@ impl TemporalConnection {
     /// Begins to connect, on the current tokio runtime, which must live as long as the connection.
     ///
     /// # Errors
-    /// The options make no sense, whatever answers; the text says why.
-    pub fn begin(options: &TemporalOptions) -> Result<Self, String> {
+    /// The options make no sense, whatever answers.
+    pub fn begin(options: &TemporalOptions) -> Result<Self, InvalidAddress> {
         options.connection()?;
         let (said, state) = watch::channel(State::Connecting(None));
         let watched = Watched::default();
@@ -131,9 +131,8 @@ impl TemporalConnection {
     }
 
     /// A connection of the caller's own, on the current tokio runtime, to wherever this one leads.
-    pub(crate) async fn another(&self) -> Result<Client, String> {
-        let connection = dial(&self.options).await.map_err(|trouble| trouble.to_string())?;
-        Client::new(connection, ClientOptions::new(self.namespace.clone()).build()).map_err(|error| error.to_string())
+    pub(crate) async fn another(&self) -> Result<Client, Trouble> {
+        client(dial(&self.options).await?, &self.namespace)
     }
 
     /// The client, if there is one yet.
@@ -179,7 +178,7 @@ async fn connect(options: TemporalOptions, said: watch::Sender<State>, watched: 
 
 /// Makes a connection, in a bounded time.
 pub(crate) async fn dial(options: &TemporalOptions) -> Result<Connection, Trouble> {
-    let options = options.connection().map_err(Trouble::silence)?;
+    let options = options.connection().map_err(|error| Trouble::silence(error.to_string()))?;
     match tokio::time::timeout(DIAL_TIMEOUT, Connection::connect(options)).await {
         Ok(Ok(connection)) => Ok(connection),
         Ok(Err(ClientConnectError::SystemInfoCallError(status))) => Err(Trouble::of(&status)),
@@ -191,9 +190,12 @@ pub(crate) async fn dial(options: &TemporalOptions) -> Result<Connection, Troubl
 async fn establish(options: &TemporalOptions) -> Result<Established, Trouble> {
     let connection = dial(options).await?;
     let attributes = attributes::provide(&connection, &options.namespace, Attributes { known: false }).await;
-    let client = Client::new(connection, ClientOptions::new(options.namespace.clone()).build())
-        .map_err(|error| Trouble::silence(error.to_string()))?;
-    Ok(Established { client, attributes })
+    Ok(Established { client: client(connection, &options.namespace)?, attributes })
+}
+
+fn client(connection: Connection, namespace: &str) -> Result<Client, Trouble> {
+    Client::new(connection, ClientOptions::new(namespace.to_owned()).build())
+        .map_err(|error| Trouble::silence(error.to_string()))
 }
 
 /// Asks one that is lost until it answers, and looks after its search attributes: whoever comes back may have been made

@@ -17,7 +17,7 @@ pub use breaker::Trouble;
 pub use connection::{ConnectionState, TemporalConnection};
 pub use door::Door;
 pub use look::{Seen, look};
-pub use options::{TemporalOptions, TemporalTls};
+pub use options::{InvalidAddress, TemporalOptions, TemporalTls};
 pub use starter::TemporalStarter;
 pub use worker::{TemporalWorker, WorkerError, WorkerSettings};
 

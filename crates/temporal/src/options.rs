@@ -1,8 +1,10 @@
 //! Where Temporal is and who we are there.
 
 use overture_domain::values::Secret;
+use std::str::FromStr;
 use std::time::Duration;
 use temporalio_client::{ClientTlsOptions, ConnectionOptions, GrpcCompression, RetryOptions, TlsOptions, Url};
+use thiserror::Error;
 
 /// How long a connection may take to stand.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -33,13 +35,24 @@ pub struct TemporalTls {
     pub client: Option<(Vec<u8>, Secret)>,
 }
 
+/// The address is no URL.
+#[derive(Debug, Error)]
+#[error("{address}: {cause}")]
+pub struct InvalidAddress {
+    /// As it was given.
+    pub address: String,
+    /// What is wrong with it.
+    #[source]
+    pub cause: <Url as FromStr>::Err,
+}
+
 impl TemporalOptions {
     /// As the SDK takes it.
     ///
     /// # Errors
-    /// The address is no URL; the text says what is wrong with it.
-    pub(crate) fn connection(&self) -> Result<ConnectionOptions, String> {
-        let url = Url::parse(&self.address).map_err(|error| format!("{}: {error}", self.address))?;
+    /// The address is no URL.
+    pub(crate) fn connection(&self) -> Result<ConnectionOptions, InvalidAddress> {
+        let url = Url::parse(&self.address).map_err(|cause| InvalidAddress { address: self.address.clone(), cause })?;
         let tls = &self.tls;
         let speaks_tls = tls.enabled || url.scheme() == "https" || self.api_key.is_some();
         let tls_options = speaks_tls.then(|| {

@@ -2,9 +2,12 @@
 
 use crate::TASK_QUEUE;
 use crate::activity::ConversationActivities;
+use crate::breaker::Trouble;
 use crate::connection::TemporalConnection;
 use crate::workflow::OutboundConversationWorkflow;
 use overture_domain::use_cases::RunConversation;
+use std::error::Error;
+use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 use temporalio_client::Client;
@@ -12,7 +15,7 @@ use temporalio_common::worker::WorkerDeploymentOptions;
 use temporalio_sdk::runtime::worker_tuner::{FixedSizeSlotSupplier, TunerHolder, WorkerTuner};
 use temporalio_sdk::runtime::{PollerBehavior, RuntimeOptions};
 use temporalio_sdk::{Runtime, Worker, WorkerOptions};
-use thiserror::Error;
+use thiserror::Error as ThisError;
 use tokio::runtime::Handle;
 use tokio::sync::{oneshot, watch};
 
@@ -38,14 +41,20 @@ impl Default for WorkerSettings {
 }
 
 /// Why a worker ended by itself.
-#[derive(Debug, Error)]
+#[derive(Debug, ThisError)]
 pub enum WorkerError {
     /// Its thread or runtime could not be made.
     #[error("the worker's thread could not be made: {0}")]
-    Thread(String),
+    Thread(#[source] io::Error),
+    /// A mistake of ours: its thread is gone.
+    #[error("the worker's thread panicked")]
+    Panicked,
+    /// It has no connection of its own.
+    #[error("{0}")]
+    Unconnected(Trouble),
     /// The SDK gave up: the namespace does not exist, say, or the options make no sense to it.
     #[error("Temporal's worker ended: {0}")]
-    Sdk(String),
+    Sdk(#[source] Box<dyn Error + Send + Sync>),
     /// What it ran did not come to its end in time.
     #[error("what the worker ran had not ended after {0:?} and was cut off")]
     CutOff(Duration),
@@ -84,7 +93,7 @@ impl TemporalWorker {
             .name("temporal-worker".into())
             // Whoever asked may be gone.
             .spawn(move || drop(tell.send(work(&connection, &activities, settings, orders))))
-            .map_err(|error| WorkerError::Thread(error.to_string()))?;
+            .map_err(WorkerError::Thread)?;
         Ok(Self { stop, ended, grace: settings.grace })
     }
 
@@ -116,7 +125,11 @@ impl TemporalWorker {
 }
 
 fn panicked(_: oneshot::error::RecvError) -> Result<(), WorkerError> {
-    Err(WorkerError::Thread("it panicked".into()))
+    Err(WorkerError::Panicked)
+}
+
+fn sdk(error: impl Into<Box<dyn Error + Send + Sync>>) -> WorkerError {
+    WorkerError::Sdk(error.into())
 }
 
 fn work(
@@ -126,7 +139,7 @@ fn work(
     mut orders: watch::Receiver<Order>,
 ) -> Result<(), WorkerError> {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
-    let runtime = runtime.map_err(|error| WorkerError::Thread(error.to_string()))?;
+    let runtime = runtime.map_err(WorkerError::Thread)?;
     let ended = runtime.block_on(async {
         let established = tokio::select! {
             established = connection.wait() => established,
@@ -144,7 +157,7 @@ fn work(
             };
             let ended = match client {
                 Ok(client) => poll(client, activities.clone(), settings, orders.clone()).await,
-                Err(error) => Err(WorkerError::Sdk(error)),
+                Err(trouble) => Err(WorkerError::Unconnected(trouble)),
             };
             let Err(error) = ended else { return Ok(()) };
             tracing::error!(%error, "the worker begins anew");
@@ -174,17 +187,17 @@ async fn poll(
         .activity_task_poller_behavior(PollerBehavior::SimpleMaximum(8))
         .graceful_shutdown_period(settings.grace)
         .register_workflow::<OutboundConversationWorkflow>()
-        .map_err(|error| WorkerError::Sdk(error.to_string()))?
+        .map_err(sdk)?
         .register_activities(activities)
         .build();
-    let runtime = RuntimeOptions::builder().heartbeat_interval(None).build().map_err(WorkerError::Sdk)?;
-    let runtime = Runtime::from_current_tokio(runtime).map_err(|error| WorkerError::Sdk(error.to_string()))?;
-    let mut worker = Worker::new(&runtime, client, options).map_err(|error| WorkerError::Sdk(error.to_string()))?;
+    let runtime = RuntimeOptions::builder().heartbeat_interval(None).build().map_err(sdk)?;
+    let runtime = Runtime::from_current_tokio(runtime).map_err(sdk)?;
+    let mut worker = Worker::new(&runtime, client, options).map_err(sdk)?;
     tracing::info!(queue = TASK_QUEUE, "the worker takes conversations");
     let stop = worker.shutdown_handle();
     let mut running = std::pin::pin!(worker.run());
     let told = tokio::select! {
-        ended = &mut running => return ended.map_err(|error| WorkerError::Sdk(error.to_string())),
+        ended = &mut running => return ended.map_err(sdk),
         told = orders.wait_for(|order| *order != Order::Run) => told.map_or(Order::Stop, |order| *order),
     };
     if told == Order::Kill {
@@ -192,7 +205,7 @@ async fn poll(
     }
     stop();
     tokio::select! {
-        ended = &mut running => ended.map_err(|error| WorkerError::Sdk(error.to_string())),
+        ended = &mut running => ended.map_err(sdk),
         _ = orders.wait_for(|order| *order == Order::Kill) => Ok(()),
     }
 }

@@ -73,12 +73,17 @@ fn template(transport: Transport, json: &Value) -> Result<TemplateName, Settings
     let named = Fields::new(json, &[NAME, LANGUAGE, CONTENT_SID], &nothing)
         .and_then(|fields| Ok((fields.text(NAME)?, fields.text(LANGUAGE)?, fields.text(CONTENT_SID)?)))
         .map_err(|problem| SettingsProblem { field: format!("{TEMPLATE}.{}", problem.field), ..problem })?;
-    match named {
-        (Some(name), Some(language), None) if transport != Transport::Twilio => {
-            Ok(TemplateName::Named { name, language })
+    let named = match named {
+        (Some(name), Some(language), None) => Some(TemplateName::Named { name, language }),
+        (None, None, Some(sid)) => {
+            let field = format!("{TEMPLATE}.{CONTENT_SID}");
+            Some(TemplateName::content_sid(&sid).map_err(|flaw| SettingsProblem::of(&field, flaw))?)
         }
-        (None, None, Some(sid)) if transport != Transport::WhatsAppCloud => Ok(TemplateName::ContentSid(sid)),
-        _ => {
+        _ => None,
+    };
+    match named.filter(|template| transport.names(template)) {
+        Some(template) => Ok(template),
+        None => {
             let remedy = if transport == Transport::Twilio {
                 "Twilio's templates are named by contentSid, such as {\"contentSid\":\"HX…\"}."
             } else {
@@ -112,6 +117,8 @@ pub fn outside_window_json(outside: &OutsideWindow) -> Value {
 mod tests {
     use super::*;
 
+    const SID: &str = "HXb5b62575e6e4ff6129ad7c8efe1f983e";
+
     fn check(transport: Transport, json: &Value) -> Result<Option<OutsideWindow>, SettingsProblem> {
         check_outside_window(ChannelKind::WhatsApp, transport, json)
     }
@@ -119,7 +126,7 @@ mod tests {
     #[test]
     fn what_was_written_is_what_is_shown() {
         let named = json!({"mode":"carry","template":{"name":"agent_message","language":"de"},"body":"Acme: {{1}}"});
-        let by_sid = json!({"mode":"carry","template":{"contentSid":"HX1"},"body":"{{text}}"});
+        let by_sid = json!({"mode":"carry","template":{"contentSid":SID},"body":"{{text}}"});
         let opener = json!({
             "mode":"opener", "template":{"name":"may_we_write","language":"de"}, "body":"May we write?", "holdFor":"PT3600S",
         });
@@ -142,7 +149,8 @@ mod tests {
             ("outsideWindow.mode", json!({"mode":"carrier"})),
             ("outsideWindow.modus", json!({"modus":"carry"})),
             ("outsideWindow.template", json!({"template":{"name":"a"}})),
-            ("outsideWindow.template", json!({"template":{"contentSid":"HX1"}})),
+            ("outsideWindow.template", json!({"template":{"contentSid":SID}})),
+            ("outsideWindow.template.contentSid", json!({"template":{"contentSid":"HX1"}})),
             ("outsideWindow.template.nam", json!({"template":{"nam":"a"}})),
             ("outsideWindow.body", json!({"body":"no place"})),
             ("outsideWindow.body", json!({"body":null})),

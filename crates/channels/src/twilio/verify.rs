@@ -37,7 +37,9 @@ pub(crate) async fn verify(
         asking.key(key, &numbers).await?;
     }
     match (settings.kind, &settings.sender) {
-        (ChannelKind::WhatsApp, _) => Ok(Verified { templates: asking.templates(&options.content_base_url).await? }),
+        (ChannelKind::WhatsApp, _) => {
+            Ok(Verified { templates: Some(asking.templates(&options.content_base_url).await?) })
+        }
         (ChannelKind::Sms, Sender::From(number)) if number.starts_with('+') => {
             asking.number(&numbers, number).await?;
             Ok(Verified::default())

@@ -35,7 +35,7 @@ pub(super) async fn verify(
         return Err(VerifyError::SenderUnknown);
     }
     let templates = account.all("message_templates", "name,language,status,components").await?;
-    Ok(Verified { templates: templates.iter().filter_map(approved).collect() })
+    Ok(Verified { templates: Some(templates.iter().filter_map(approved).collect()) })
 }
 
 /// The WhatsApp Business account of a channel.

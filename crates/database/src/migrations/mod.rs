@@ -43,6 +43,11 @@ impl MigratorTrait for Migrator {
                 sqlite: include_str!("m0007_retention.sqlite.sql"),
                 postgres: include_str!("m0007_retention.postgres.sql"),
             }),
+            Box::new(Step {
+                name: "m0008_templates_known",
+                sqlite: include_str!("m0008_templates_known.sqlite.sql"),
+                postgres: include_str!("m0008_templates_known.postgres.sql"),
+            }),
         ]
     }
 }

@@ -4,7 +4,7 @@ use super::{OutsideWindow, worded};
 use crate::ids::{ChannelId, TenantId, Version, WorkspaceId};
 use crate::pacing::CLOUD_THROUGHPUT;
 use crate::time::Timestamp;
-use crate::values::{Country, Secret};
+use crate::values::{Country, Secret, TemplateName};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// How the person at the other end is reached; it decides which address counts.
@@ -63,6 +63,16 @@ impl Transport {
             Self::Smtp => matches!(kind, ChannelKind::Email),
             Self::Twilio => matches!(kind, ChannelKind::Sms | ChannelKind::WhatsApp),
             Self::WhatsAppCloud => matches!(kind, ChannelKind::WhatsApp),
+        }
+    }
+
+    /// Whether its provider names templates in this way.
+    pub const fn names(self, template: &TemplateName) -> bool {
+        match self {
+            Self::Sandbox => true,
+            Self::Smtp => false,
+            Self::Twilio => matches!(template, TemplateName::ContentSid(_)),
+            Self::WhatsAppCloud => matches!(template, TemplateName::Named { .. }),
         }
     }
 }

@@ -20,6 +20,26 @@ pub enum OutsideWindow {
     Opener(OpenerTemplate),
 }
 
+impl OutsideWindow {
+    /// Which template leaves.
+    pub const fn template(&self) -> &TemplateName {
+        match self {
+            Self::Carry(carry) => carry.template(),
+            Self::Opener(opener) => opener.template(),
+        }
+    }
+
+    /// The template as it leaves with the shortest text.
+    pub fn shortest(&self) -> TemplateMessage {
+        match self {
+            Self::Carry(carry) => {
+                TemplateMessage { template: carry.template.clone(), variables: carry.with("x".into()) }
+            }
+            Self::Opener(opener) => opener.filled().message,
+        }
+    }
+}
+
 /// An approved template that asks a contact to write.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OpenerTemplate {

@@ -84,16 +84,16 @@ pub trait ChannelRegistry: Send + Sync {
     async fn set_paused(&self, tenant: TenantId, channel: ChannelId, paused: bool) -> Result<bool, StoreError>;
 
     /// These settings work: the channel is `active` without fault, what waits for it is woken, and these are its approved
-    /// templates. `false` if it is gone or its version is another: then nothing is kept.
+    /// templates; `None` where its provider has no list of them. `false` if it is gone or its version is another: then nothing is kept.
     ///
     /// # Errors
     /// Any `StoreError` of a write.
-    async fn keep_verified(
+    async fn keep_verified<'templates>(
         &self,
         tenant: TenantId,
         channel: ChannelId,
         version: Version,
-        templates: &[ApprovedTemplate],
+        templates: Option<&'templates [ApprovedTemplate]>,
     ) -> Result<bool, StoreError>;
 
     /// Takes the right to ask the provider for a channel's templates: at most one caller gets it in that long, and none
@@ -114,7 +114,7 @@ pub trait ChannelRegistry: Send + Sync {
         templates: &[ApprovedTemplate],
     ) -> Result<(), StoreError>;
 
-    /// The approved templates of a channel as they were found last, by name.
+    /// The approved templates of a channel as they were found last with the settings that it has now, by name.
     ///
     /// # Errors
     /// Any `StoreError` of a read.

@@ -38,8 +38,8 @@ pub trait ChannelRepo: Send + Sync {
     async fn connection(&self, channel: ChannelId) -> Result<Option<ChannelConnection>, StoreError>;
 
     /// The approved templates of a channel that go by that name, in whichever language; all of them where none does, so
-    /// that it can be said what would fit. Empty where nothing is known of them: its provider was never asked with the
-    /// settings that the channel has now, or told of none.
+    /// that it can be said what would fit. `None` where nothing is known of them: its provider was never asked with the
+    /// settings that the channel has now, or has no list.
     ///
     /// # Errors
     /// Any `StoreError` of a read.
@@ -47,7 +47,7 @@ pub trait ChannelRepo: Send + Sync {
         &self,
         channel: ChannelId,
         name: &TemplateName,
-    ) -> Result<Vec<ApprovedTemplate>, StoreError>;
+    ) -> Result<Option<Vec<ApprovedTemplate>>, StoreError>;
 
     /// Keeps a new channel with its settings.
     ///

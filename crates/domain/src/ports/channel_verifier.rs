@@ -21,8 +21,8 @@ pub struct ApprovedTemplate {
 /// What was found where the settings work.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Verified {
-    /// The templates that may be sent; none where the transport has no templates.
-    pub templates: Vec<ApprovedTemplate>,
+    /// The templates that may be sent; `None` where the provider has no list of them.
+    pub templates: Option<Vec<ApprovedTemplate>>,
 }
 
 /// Why settings do not work. Fixed outcomes: what a provider said is never repeated.

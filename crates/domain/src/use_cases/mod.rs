@@ -1,5 +1,6 @@
 //! The use cases: each a struct of ports with one `execute`.
 
+mod approved;
 mod authenticate;
 mod channels;
 mod compose;

@@ -3,6 +3,7 @@
 //! Owned here: which template is meant and what fills it, as values that can be compared and sent. Refused here: whether
 //! a provider has approved it, and how it is spelled on the wire.
 
+use super::Flaw;
 use std::collections::BTreeMap;
 
 /// A template at its provider.
@@ -17,6 +18,24 @@ pub enum TemplateName {
     },
     /// By the id of its content at Twilio (`HX…`), which stands for one language.
     ContentSid(String),
+}
+
+impl TemplateName {
+    /// The id of a content at Twilio: `HX` and 32 hexadecimal digits
+    /// (<https://www.twilio.com/docs/glossary/what-is-a-sid>).
+    ///
+    /// # Errors
+    /// It is none.
+    pub fn content_sid(text: &str) -> Result<Self, Flaw> {
+        let digits = text.strip_prefix("HX").filter(|rest| rest.len() == 32);
+        match digits.is_some_and(|digits| digits.bytes().all(|byte| byte.is_ascii_hexdigit())) {
+            true => Ok(Self::ContentSid(text.to_owned())),
+            false => Err(Flaw::new(
+                "is no id of a content template",
+                "It is HX and 32 hexadecimal digits; Twilio's Content Template Builder shows it.",
+            )),
+        }
+    }
 }
 
 /// What fills a template's placeholders.
@@ -206,6 +225,16 @@ mod tests {
         ] {
             assert_eq!(fill(text, &values), filled);
         }
+    }
+
+    #[test]
+    fn a_content_sid_is_hx_and_32_hexadecimal_digits() {
+        let right = "HXb5b62575e6e4ff6129ad7c8efe1f983e";
+        assert_eq!(TemplateName::content_sid(right), Ok(TemplateName::ContentSid(right.into())));
+        for wrong in ["", "HX", "HX1", &right[2..], &right[..33], "hxb5b62575e6e4ff6129ad7c8efe1f983e"] {
+            assert!(TemplateName::content_sid(wrong).is_err(), "{wrong}");
+        }
+        assert!(TemplateName::content_sid(&right.replace('b', "g")).is_err());
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use crate::Code;
 use crate::failure_table::facts;
-use overture_domain::use_cases::{Preview, Problem};
+use overture_domain::use_cases::{ChannelRule, Preview, Problem};
 use overture_domain::values::{FilledTemplate, SmsSegments, TemplateName, TemplateVariables};
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -122,6 +122,13 @@ impl From<Preview> for PreviewBody {
 impl From<Problem> for ProblemBody {
     fn from(Problem { code, field, text, details }: Problem) -> Self {
         Self { error: text, code: Code::Problem(code).as_str(), field, details: details.map(facts) }
+    }
+}
+
+impl ProblemBody {
+    /// What is wrong with a channel although it works.
+    pub(crate) fn of_channel(rule: ChannelRule, field: &'static str, error: String) -> Self {
+        Self { error, code: Code::Channel(rule).as_str(), field: Some(field), details: None }
     }
 }
 

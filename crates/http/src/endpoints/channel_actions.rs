@@ -2,13 +2,13 @@
 
 use super::channel::id_of;
 use crate::authentication::authenticate;
-use crate::bodies::{ApprovedTemplateBody, TemplateList};
+use crate::bodies::{ApprovedTemplateBody, ProblemBody, TemplateList};
 use crate::failure::{Failure, FailureBody};
 use crate::state::State;
 use actix_web::http::header::CACHE_CONTROL;
 use actix_web::{HttpRequest, HttpResponse, web};
 use overture_domain::entities::Scope;
-use overture_domain::use_cases::Reach;
+use overture_domain::use_cases::{ChannelRule, Reach, WINDOW_TEMPLATE};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -18,6 +18,19 @@ pub(crate) struct Done {
     /// True.
     #[schema(example = true)]
     ok: bool,
+}
+
+/// The settings work.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct VerifiedBody {
+    /// True.
+    #[schema(example = true)]
+    ok: bool,
+    /// What will hold messages up although the settings work: the template of `outsideWindow` is not approved, or takes other
+    /// variables.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(required = false)]
+    problems: Vec<ProblemBody>,
 }
 
 /// Verify a channel
@@ -32,7 +45,7 @@ pub(crate) struct Done {
     security(("apiKey" = [])),
     params(("id" = String, Path, format = "uuid", description = "The channel's id.")),
     responses(
-        (status = 200, body = Done, description = "The settings work."),
+        (status = 200, body = VerifiedBody, description = "The settings work."),
         (status = 401, body = FailureBody, description = "No valid API key."),
         (status = 403, body = FailureBody, description = "The key lacks `channels:write`."),
         (status = 404, body = FailureBody, description = "There is no such channel."),
@@ -46,8 +59,9 @@ pub(crate) async fn verify_channel(request: HttpRequest, state: web::Data<State>
     let worker = state.clone();
     let verified =
         state.run(async move { Ok(worker.application.management.verify.execute(&Reach::from(&caller), id).await?) });
-    verified.await?;
-    Ok(done())
+    let unfit = verified.await?.map(|text| ProblemBody::of_channel(ChannelRule::Window, WINDOW_TEMPLATE, text));
+    let body = VerifiedBody { ok: true, problems: unfit.into_iter().collect() };
+    Ok(HttpResponse::Ok().insert_header((CACHE_CONTROL, "no-store")).json(body))
 }
 
 /// Pause a channel

@@ -275,6 +275,26 @@ async fn templates_are_those_found_when_the_channel_was_verified_and_again_an_ho
 }
 
 #[tokio::test]
+async fn verifying_tells_that_the_template_outside_the_window_cannot_leave() {
+    let manager = Manager::open().await;
+    let template_of = |name: &str| json!({ "name": name, "language": "de" });
+    let mut body = manager.smtp();
+    (body["type"], body["transport"]) = (json!("whatsapp"), json!("whatsapp-cloud"));
+    body["outsideWindow"] = json!({ "mode": "carry", "template": template_of("greting"), "body": "{{1}}" });
+    let made = manager.add(&body).await;
+    let path = made.header("location").unwrap();
+    manager.desk.provider.approves(vec![template("greeting")]);
+    let told = manager.ask(Method::POST, &format!("{path}/verify")).await;
+    assert_eq!((told.status, &told.json()["ok"]), (200, &json!(true)));
+    insta::assert_snapshot!(told);
+    assert_eq!(manager.state(path).await, "active");
+    let patch = json!({ "outsideWindow": body["outsideWindow"] });
+    let refused = manager.patch(path, &patch).await;
+    let at = Some("outsideWindow.template".to_owned());
+    assert_eq!(refused.gist(), (400, "invalid_outside_window".into(), at));
+}
+
+#[tokio::test]
 async fn the_addresses_to_enter_at_the_provider_are_shown_and_a_fault_without_what_the_provider_said() {
     let manager = Manager::open().await;
     let show = async |kind, transport| {

@@ -124,7 +124,7 @@ async fn a_template_is_looked_for_among_the_approved_ones_before_anything_is_sto
     let template = TemplateName::Named { name: "order_update".into(), language: "de".into() };
     let (body_text, variables) = ("Bestellung {{1}}".to_owned(), vec!["1".to_owned()]);
     let approved = ApprovedTemplate { template, title: "order_update".into(), body: body_text, variables };
-    assert!(desk.store.keep_verified(desk.tenant, channel, added.version, &[approved]).await.unwrap());
+    assert!(desk.store.keep_verified(desk.tenant, channel, added.version, Some(&[approved])).await.unwrap());
 
     let asked = |template: Value| body(&desk, channel, &json!({ "template": template }));
     let misfit = asked(json!({ "name": "order_update", "language": "en", "variables": ["4521"] }));

@@ -51,11 +51,15 @@ async fn add(context: &Context, arguments: &ChannelArgs) -> Result<Answer, Failu
     };
     let id = Maker::on(&database).channel(new).await?;
     tracing::info!(channel_id = %id, workspace_id = %arguments.workspace, transport = %arguments.transport, "a channel was made");
+    let mut json = json!({ "channelId": id.to_string() });
     if arguments.verify {
         let reach = Reach { tenant_id: tenant, workspace_id: None };
-        channel_care::verified(context, &database, reach, id).await?;
+        // For people, the log says it: standard output is the id.
+        if let Some(unfit) = channel_care::verified(context, &database, reach, id).await? {
+            json["unfit"] = unfit.into();
+        }
     }
-    Ok(Answer::new(json!({ "channelId": id.to_string() }), id.to_string()))
+    Ok(Answer::new(json, id.to_string()))
 }
 
 async fn switch(database: &Database, which: WhichChannel, enabled: bool) -> Result<Answer, Failure> {

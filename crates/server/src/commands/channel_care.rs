@@ -19,18 +19,21 @@ use std::sync::Arc;
 pub(super) async fn verify(context: &Context, which: WhichChannel) -> Result<Answer, Failure> {
     let database = context.open().await?;
     let (reach, channel) = find(&database, which).await?;
-    verified(context, &database, reach, channel.id).await?;
-    let json = json!({ "channelId": channel.id.to_string(), "outcome": "ok" });
+    let unfit = verified(context, &database, reach, channel.id).await?;
+    let mut json = json!({ "channelId": channel.id.to_string(), "outcome": "ok" });
+    if let Some(unfit) = unfit {
+        json["unfit"] = unfit.into();
+    }
     Ok(Answer::new(json, format!("{} works and is active.", channel.id)))
 }
 
-/// The same for a channel that was just made.
+/// The same for a channel that was just made; why the template of `outsideWindow` cannot leave, if it cannot.
 pub(super) async fn verified(
     context: &Context,
     database: &Database,
     reach: Reach,
     id: ChannelId,
-) -> Result<(), Failure> {
+) -> Result<Option<String>, Failure> {
     let ports = Ports::of(database, &context.settings);
     let verify = VerifyChannel::new(ports.registry, ports.channels, ports.verifier);
     verify.execute(&reach, id).await.map_err(|error| told(error, id))

@@ -11,6 +11,7 @@ use crate::system::SystemClock;
 use crate::telemetry;
 use crate::wiring::{Adapters, Running};
 use anyhow::Context as _;
+use metrics_exporter_prometheus::PrometheusHandle;
 use overture_database::Database;
 use overture_domain::ports::{ApiKeyRepo, Clock, TenantRepo};
 use overture_http::{Application, ChannelManagement, Serving};
@@ -59,15 +60,71 @@ pub(super) async fn work(context: &Context) -> Result<(), Failure> {
     let mut signals = Signals::listen()?;
     raise_file_limit();
     let store = store::open_or_make(&context.settings).await?;
-    let running = Running::start(store, &context.settings, telemetry::count()?, true)?;
-    let adapters = Adapters::of(&context.settings);
-    tracing::info!(database = adapters.database, engine = adapters.engine, "the worker delivers");
-    context
-        .printer
-        .answer(&Answer::new(json!({ "adapters": adapters.json() }), "Overture delivers; it serves no HTTP."));
+    let settings = &context.settings;
+    let metrics = telemetry::count()?;
+    let running = Running::start(store, settings, metrics.clone(), true)?;
+    let administered = match settings.http.worker_bind {
+        None => None,
+        Some(address) => {
+            let application = application(&running, settings, metrics);
+            match overture_http::administer(address, &settings.http.options(), application) {
+                Ok(serving) => Some(serving),
+                Err(error) => {
+                    running.stop().await;
+                    return Err(not_bound(error, "HTTP__WORKER_BIND"));
+                }
+            }
+        }
+    };
+    let adapters = Adapters::of(settings);
+    let admin_url = administered.as_ref().map(|serving| url(serving.admin_address));
+    tracing::info!(admin_url, database = adapters.database, engine = adapters.engine, "the worker delivers");
+    let text = match &admin_url {
+        None => "Overture delivers; it serves no HTTP.".to_owned(),
+        Some(url) => format!("Overture delivers  (readiness and metrics: {url})"),
+    };
+    context.printer.answer(&Answer::new(json!({ "adapters": adapters.json(), "adminUrl": admin_url }), text));
     signals.wait().await;
+    if let Some(administered) = administered {
+        administered.stop().await;
+    }
     running.stop().await;
     Ok(())
+}
+
+/// What the HTTP adapter is given of a process.
+fn application(running: &Running, settings: &Settings, metrics: PrometheusHandle) -> Application {
+    let ports = running.ports.clone();
+    let management = ChannelManagement::new(
+        ports.registry,
+        Arc::clone(&ports.channels),
+        ports.settings,
+        ports.verifier,
+        Arc::clone(&ports.clock),
+        Arc::clone(&ports.ids),
+    );
+    Application {
+        authenticate: Arc::clone(&running.authenticate),
+        compose: Arc::clone(&running.compose),
+        preview: Arc::clone(&running.preview),
+        webhooks: Arc::clone(&running.webhooks),
+        conversations: ports.conversations,
+        contacts: ports.contacts,
+        channels: ports.channels,
+        management: Arc::new(management),
+        public_url: settings.public_url.clone(),
+        observatory: Arc::clone(&ports.observatory),
+        clock: ports.clock,
+        ids: ports.ids,
+        readiness: Arc::new(Parts {
+            observatory: ports.observatory,
+            delivery: running.delivery(),
+            in_serve: settings.engine.in_serve,
+            concurrency: settings.engine.concurrency,
+        }),
+        metrics: Arc::new(move || metrics.render()),
+        runtime: tokio::runtime::Handle::current(),
+    }
 }
 
 impl Served {
@@ -75,37 +132,7 @@ impl Served {
     pub(super) async fn start(store: Store, settings: &Settings) -> Result<Self, Failure> {
         let metrics = telemetry::count()?;
         let running = Running::start(store, settings, metrics.clone(), settings.engine.in_serve)?;
-        let ports = running.ports.clone();
-        let management = ChannelManagement::new(
-            ports.registry,
-            Arc::clone(&ports.channels),
-            ports.settings,
-            ports.verifier,
-            Arc::clone(&ports.clock),
-            Arc::clone(&ports.ids),
-        );
-        let application = Application {
-            authenticate: Arc::clone(&running.authenticate),
-            compose: Arc::clone(&running.compose),
-            preview: Arc::clone(&running.preview),
-            webhooks: Arc::clone(&running.webhooks),
-            conversations: ports.conversations,
-            contacts: ports.contacts,
-            channels: ports.channels,
-            management: Arc::new(management),
-            public_url: settings.public_url.clone(),
-            observatory: Arc::clone(&ports.observatory),
-            clock: ports.clock,
-            ids: ports.ids,
-            readiness: Arc::new(Parts {
-                observatory: ports.observatory,
-                delivery: running.delivery(),
-                in_serve: settings.engine.in_serve,
-                concurrency: settings.engine.concurrency,
-            }),
-            metrics: Arc::new(move || metrics.render()),
-            runtime: tokio::runtime::Handle::current(),
-        };
+        let application = application(&running, settings, metrics);
         match overture_http::serve(&settings.http.options(), application) {
             Ok(serving) => {
                 let served = Self { running, serving };
@@ -124,7 +151,7 @@ impl Served {
             }
             Err(error) => {
                 running.stop().await;
-                Err(not_bound(error))
+                Err(not_bound(error, "HTTP__BIND"))
             }
         }
     }
@@ -158,13 +185,15 @@ fn url(address: SocketAddr) -> String {
     format!("http://{address}")
 }
 
-fn not_bound(error: io::Error) -> Failure {
+fn not_bound(error: io::Error, key: &str) -> Failure {
     let remedy = match error.kind() {
         io::ErrorKind::AddrInUse => {
-            "Stop what listens there, or choose another address: OVERTURE__HTTP__BIND=127.0.0.1:0 takes a free port."
+            format!(
+                "Stop what listens there, or choose another address: OVERTURE__{key}=127.0.0.1:0 takes a free port."
+            )
         }
-        io::ErrorKind::PermissionDenied => "Choose a port above 1023 with OVERTURE__HTTP__BIND.",
-        _ => "Set OVERTURE__HTTP__BIND to an address of this machine.",
+        io::ErrorKind::PermissionDenied => format!("Choose a port above 1023 with OVERTURE__{key}."),
+        _ => format!("Set OVERTURE__{key} to an address of this machine."),
     };
     Failure::from(anyhow::Error::from(error)).remedy(remedy)
 }

@@ -41,6 +41,7 @@ pub(crate) const KEYS: &[Key] = &[
     ),
     key("http.bind", ADDRESS),
     optional("http.admin_bind", ADDRESS, "with http.bind where that is on loopback, else 127.0.0.1:9080"),
+    optional("http.worker_bind", ADDRESS, "none: a worker answers nobody"),
     key("http.body_limit", "a number of bytes from 1024 to 67108864"),
     key("http.workers", "a number from 1 to 256"),
     key("http.idempotency_wait", DURATION),

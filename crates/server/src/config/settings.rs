@@ -61,6 +61,8 @@ pub(crate) struct HttpSettings {
     pub(crate) bind: SocketAddr,
     /// `None`: where `overture_http` puts it.
     pub(crate) admin_bind: Option<SocketAddr>,
+    /// Where a worker serves metrics and readiness; `None`: nowhere.
+    pub(crate) worker_bind: Option<SocketAddr>,
     pub(crate) body_limit: usize,
     pub(crate) workers: usize,
     pub(crate) idempotency_wait: Duration,
@@ -167,6 +169,7 @@ impl Settings {
             http: HttpSettings {
                 bind: read.parsed("http.bind", address).unwrap_or(UNREAD),
                 admin_bind: read.optional("http.admin_bind", address),
+                worker_bind: read.optional("http.worker_bind", address),
                 body_limit: read.number("http.body_limit", 1024, 64 << 20),
                 workers: read.number("http.workers", 1, 256),
                 idempotency_wait: read.duration("http.idempotency_wait"),

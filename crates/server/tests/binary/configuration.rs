@@ -22,7 +22,7 @@ fn default_toml_starts_on_sqlite_with_the_embedded_engine_and_every_sender() {
 }
 
 /// Every step of the schema.
-const STEPS: [&str; 7] = [
+const STEPS: [&str; 8] = [
     "m0001_first",
     "m0002_providers",
     "m0003_channel_management",
@@ -30,6 +30,7 @@ const STEPS: [&str; 7] = [
     "m0005_quotas",
     "m0006_unplaced",
     "m0007_retention",
+    "m0008_templates_known",
 ];
 
 #[test]

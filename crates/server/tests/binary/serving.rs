@@ -151,6 +151,34 @@ fn a_worker_beside_a_server_on_one_database_delivers_and_stops() {
 }
 
 #[test]
+fn a_worker_tells_operators_what_it_does_where_it_is_told_to() {
+    let installation = Installation::new().with("OVERTURE__ENGINE__IN_SERVE", "false");
+    let serving = installation.start(&["dev", "--json"]);
+    let demo = Demo::of(&serving);
+    let silent = installation.start(&["worker", "--json"]);
+    assert_eq!(silent.announced()["adminUrl"], Value::Null);
+    assert!(silent.stop().0.success());
+
+    let installation = installation.with("OVERTURE__HTTP__WORKER_BIND", "127.0.0.1:0");
+    let worker = installation.start(&["worker", "--json"]);
+    let admin = worker.announced()["adminUrl"].as_str().unwrap().to_owned();
+    let get = |path: &str| ask("GET", &format!("{admin}{path}"), &[], "").unwrap();
+    assert_eq!(demo.compose().unwrap().status, 200);
+    let sent = eventually("the count of what it sent", || {
+        get("/metrics").body.lines().find(|line| line.starts_with("overture_send_total")).map(str::to_owned)
+    });
+    assert!(sent.contains("outcome=\"accepted\"") && sent.ends_with(" 1"), "{sent}");
+    let ready = get("/readyz?verbose");
+    assert!(ready.status == 200 && ready.body.contains("relay"), "{}", ready.body);
+    assert_eq!(get("/api/channels").status, 404, "it serves no API");
+
+    let second = installation.with("OVERTURE__HTTP__WORKER_BIND", admin.trim_start_matches("http://"));
+    let (code, told) = second.refusal(&["worker"]);
+    assert!(code == 1 && told.contains("OVERTURE__HTTP__WORKER_BIND"), "{code}: {told}");
+    assert!(worker.stop().0.success());
+}
+
+#[test]
 fn a_server_that_does_not_deliver_leaves_it_to_a_worker_at_once() {
     let installation = Installation::new().with("OVERTURE__ENGINE__IN_SERVE", "false");
     let serving = installation.start(&["dev", "--json"]);

@@ -84,12 +84,11 @@ impl ChannelRepo for MemoryStore {
         &self,
         channel: ChannelId,
         name: &TemplateName,
-    ) -> Result<Vec<ApprovedTemplate>, StoreError> {
+    ) -> Result<Option<Vec<ApprovedTemplate>>, StoreError> {
         self.transact(|tables, _| {
-            let row = tables.channels.get(&channel).filter(|row| row.templates_asked_at.is_some());
-            let all = row.map(|row| row.templates.clone()).unwrap_or_default();
+            let all = tables.channels.get(&channel).filter(|row| row.templates_known)?.templates.clone();
             let named: Vec<_> = all.iter().filter(|one| same_name(&one.template, name)).cloned().collect();
-            if named.is_empty() { all } else { named }
+            Some(if named.is_empty() { all } else { named })
         })
     }
 
@@ -105,6 +104,7 @@ impl ChannelRepo for MemoryStore {
                 probe_at: now,
                 templates: vec![],
                 templates_asked_at: None,
+                templates_known: false,
             };
             tables.channels.insert(channel.id, row);
             Ok(())

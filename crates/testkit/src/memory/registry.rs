@@ -61,6 +61,7 @@ impl ChannelRegistry for MemoryStore {
                 settings.clone_into(&mut row.settings);
                 row.probe_at = now;
                 row.templates_asked_at = None;
+                row.templates_known = false;
             }
             if revision.limits.is_some() {
                 tables.begin_paces_anew(revision.channel_id, now);
@@ -84,19 +85,20 @@ impl ChannelRegistry for MemoryStore {
         })
     }
 
-    async fn keep_verified(
+    async fn keep_verified<'templates>(
         &self,
         tenant: TenantId,
         channel: ChannelId,
         version: Version,
-        templates: &[ApprovedTemplate],
+        templates: Option<&'templates [ApprovedTemplate]>,
     ) -> Result<bool, StoreError> {
         self.transact(|tables, now| {
             let row = tables.channel_of(tenant, channel).filter(|row| row.channel.version == version);
             let Some(row) = row else { return false };
             row.channel.state = ChannelState::Active;
             row.channel.fault = None;
-            row.templates = sorted(templates);
+            row.templates = sorted(templates.unwrap_or_default());
+            row.templates_known = templates.is_some();
             row.templates_asked_at = Some(now);
             tables.wake_channel(channel, None, now);
             true
@@ -125,13 +127,15 @@ impl ChannelRegistry for MemoryStore {
             let row = tables.channels.get_mut(&channel).filter(|row| row.channel.version == version);
             if let Some(row) = row {
                 row.templates = sorted(templates);
+                row.templates_known = true;
             }
         })
     }
 
     async fn templates(&self, tenant: TenantId, channel: ChannelId) -> Result<Vec<ApprovedTemplate>, StoreError> {
         self.transact(|tables, _| {
-            tables.channel_of(tenant, channel).map(|row| row.templates.clone()).unwrap_or_default()
+            let row = tables.channel_of(tenant, channel).filter(|row| row.templates_known);
+            row.map(|row| row.templates.clone()).unwrap_or_default()
         })
     }
 }

@@ -54,6 +54,7 @@ pub(super) struct ChannelRow {
     pub(super) templates: Vec<ApprovedTemplate>,
     /// When the provider was last asked for them.
     pub(super) templates_asked_at: Option<Timestamp>,
+    pub(super) templates_known: bool,
 }
 
 impl ChannelRow {

@@ -171,26 +171,46 @@ pub async fn templates_are_asked_for_once_in_their_time_and_not_before_the_first
     assert!(claim(HOUR).await && !claim(HOUR).await);
 }
 
-/// In each language; one that is not there shows what is. After a change of settings they may be of another account.
+/// In each language; one that is not there shows what is. After a change of settings they may be of another account. That there
+/// is none is known as well.
 pub async fn approved_templates_are_found_by_name_until_the_settings_change(stage: &Stage) {
     let added = managed(stage).await;
     let approved = async |name: &ApprovedTemplate| {
         let found = stage.ports.channels.approved_templates(added.id, &name.template).await;
         found.expect("approved_templates")
     };
-    assert_eq!(approved(&named("b")).await, [], "it was never verified");
+    assert_eq!(approved(&named("b")).await, None, "it was never verified");
     let language = "en".to_owned();
     let english = TemplateName::Named { name: "b".into(), language };
     let other = ApprovedTemplate { template: english, ..named("b") };
     let all = [named("a"), named("b"), other.clone(), by_id()];
     assert!(verified(stage, &added, added.version, &all).await);
-    assert_eq!(approved(&named("b")).await, [named("b"), other]);
-    assert_eq!(approved(&by_id()).await, [by_id()]);
-    assert_eq!(approved(&named("c")).await, all);
+    assert_eq!(approved(&named("b")).await, Some(vec![named("b"), other]));
+    assert_eq!(approved(&by_id()).await, Some(vec![by_id()]));
+    assert_eq!(approved(&named("c")).await, Some(all.to_vec()));
+    assert!(verified(stage, &added, added.version, &[]).await);
+    assert_eq!(approved(&named("c")).await, Some(vec![]));
+    assert!(verified(stage, &added, added.version, &all).await);
     let elsewhere = stage.ports.channels.approved_templates(stage.home.channel, &by_id().template).await;
-    assert_eq!(elsewhere.expect("approved_templates"), []);
+    assert_eq!(elsewhere.expect("approved_templates"), None);
     assert!(revise(stage, &ChannelRevision { settings: Some((settings("two"), None)), ..revision(&added) }).await);
-    assert_eq!(approved(&named("b")).await, []);
+    assert_eq!(approved(&named("b")).await, None);
+    assert_eq!(stage.ports.registry.templates(added.tenant_id, added.id).await.expect("templates"), []);
+    assert!(stage.ports.registry.claim_template_fetch(added.id, HOUR).await.expect("claim"));
+    assert_eq!(approved(&named("b")).await, None, "asking is not knowing");
+    let version = details(stage, added.id).await.channel.version;
+    stage.ports.registry.keep_templates(added.id, version, &[named("b")]).await.expect("keep_templates");
+    assert_eq!(approved(&named("b")).await, Some(vec![named("b")]));
+}
+
+/// The sandbox has no list of templates, and neither has email.
+pub async fn a_channel_whose_provider_has_no_list_knows_nothing_of_templates(stage: &Stage) {
+    let added = managed(stage).await;
+    assert!(verified(stage, &added, added.version, &[by_id()]).await);
+    let kept = stage.ports.registry.keep_verified(added.tenant_id, added.id, added.version, None).await;
+    assert!(kept.expect("keep_verified"));
+    let found = stage.ports.channels.approved_templates(added.id, &by_id().template).await;
+    assert_eq!(found.expect("approved_templates"), None);
 }
 
 /// Composed before the pause or after.
@@ -279,7 +299,9 @@ pub async fn a_channel_of_another_tenant_is_not_managed(stage: &Stage) {
     let foreign = ChannelRevision { tenant_id: other.tenant, enabled: Some(false), ..revision(&added) };
     assert!(!revise(stage, &foreign).await);
     assert!(!registry.set_paused(other.tenant, added.id, true).await.expect("set_paused"));
-    assert!(!registry.keep_verified(other.tenant, added.id, added.version, &[by_id()]).await.expect("keep_verified"));
+    assert!(
+        !registry.keep_verified(other.tenant, added.id, added.version, Some(&[by_id()])).await.expect("keep_verified")
+    );
     assert!(verified(stage, &added, added.version, &[by_id()]).await);
     assert_eq!(registry.templates(other.tenant, added.id).await.expect("templates"), []);
     let expected = Channel { state: ChannelState::Active, ..added };
@@ -342,7 +364,7 @@ async fn revise(stage: &Stage, revision: &ChannelRevision) -> bool {
 }
 
 async fn verified(stage: &Stage, channel: &Channel, version: Version, templates: &[ApprovedTemplate]) -> bool {
-    let kept = stage.ports.registry.keep_verified(channel.tenant_id, channel.id, version, templates).await;
+    let kept = stage.ports.registry.keep_verified(channel.tenant_id, channel.id, version, Some(templates)).await;
     kept.expect("keep_verified")
 }
 

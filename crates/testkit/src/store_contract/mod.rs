@@ -319,6 +319,7 @@ macro_rules! store_contract {
                     a_verification_of_other_settings_is_not_kept
                     templates_are_asked_for_once_in_their_time_and_not_before_the_first_verification
                     approved_templates_are_found_by_name_until_the_settings_change
+                    a_channel_whose_provider_has_no_list_knows_nothing_of_templates
                     messages_of_a_paused_channel_wait_and_their_time_stands_still
                     a_message_whose_time_had_ended_before_the_pause_is_expired
                     a_resumed_channel_gives_back_the_time_it_stood_still_and_wakes_what_waits
@@ -331,6 +332,7 @@ macro_rules! store_contract {
                     a_wakeup_that_is_gone_cannot_be_kept
                     a_settled_wakeup_is_gone
                     settling_an_older_wake_leaves_the_newer_one_and_it_is_due
+                    wakes_settled_at_the_same_time_leave_what_is_newer
                     a_claim_with_a_newer_wake_cannot_be_kept
                     a_new_wake_is_newer_than_one_that_was_settled
                     a_resting_wakeup_comes_again_and_not_before_its_time

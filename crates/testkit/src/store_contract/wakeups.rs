@@ -56,6 +56,28 @@ pub async fn settling_an_older_wake_leaves_the_newer_one_and_it_is_due(stage: &S
     assert_newer_is_due(stage, &older).await;
 }
 
+/// Each as if it were alone.
+pub async fn wakes_settled_at_the_same_time_leave_what_is_newer(stage: &Stage) {
+    let (mut older, mut newest) = (Vec::new(), Vec::new());
+    for _ in 0..5 {
+        older.push(claimed(stage).await);
+    }
+    stage.wake_everybody().await;
+    for _ in 0..5 {
+        newest.push(claimed(stage).await);
+    }
+    let settling = older.iter().chain(&newest).map(|order| stage.ports.wakeups.settle(order));
+    join_all(settling).await.into_iter().for_each(|settled| settled.expect("settle"));
+    for order in &newest {
+        assert!(!stage.ports.wakeups.keep(order, HOUR).await.expect("keep"), "it is gone");
+    }
+    let due = stage.claim(10, HOUR).await.orders;
+    for older in older {
+        let newer = due.iter().find(|newer| newer.conversation_id == older.conversation_id);
+        assert!(newer.is_some_and(|newer| newer.generation > older.generation), "{newer:?} came after {older:?}");
+    }
+}
+
 /// Whoever holds it learns that there is more to do.
 pub async fn a_claim_with_a_newer_wake_cannot_be_kept(stage: &Stage) {
     let older = overtaken(stage).await;

@@ -1,7 +1,7 @@
 //! Changes a channel.
 
-use super::{ChannelRule, DECISIONS, ManageChannelError, Reach, display_name, limit};
-use crate::entities::{ChannelConnection, ChannelLimits};
+use super::{ChannelRule, DECISIONS, ManageChannelError, Reach, WINDOW_TEMPLATE, display_name, limit, unfit};
+use crate::entities::{Channel, ChannelConnection, ChannelLimits, OutsideWindow};
 use crate::ids::ChannelId;
 use crate::ports::{
     ChannelDetails, ChannelRegistry, ChannelRepo, ChannelRevision, CheckedSettings, SettingValue, SettingsChecker,
@@ -116,9 +116,8 @@ impl ChangeChannel {
                 Some((checked.settings, checked.message_id_domain))
             }
         };
-        let check = |written: &WrittenWindow| self.settings.check_window(channel.kind, channel.transport, written);
         let outside_window = match &patch.outside_window {
-            Some(Some(written)) => Some(Some(check(written).map_err(|flaw| ManageChannelError::setting(&flaw))?)),
+            Some(Some(written)) => Some(Some(self.window(channel, written, settings.is_some()).await?)),
             Some(None) => Some(None),
             None => None,
         };
@@ -132,6 +131,28 @@ impl ChangeChannel {
             outside_window,
             settings,
         }))
+    }
+
+    /// What is to leave outside the window. What is known of templates was told to the settings of now: with other settings,
+    /// verifying tells whether it fits.
+    async fn window(
+        &self,
+        channel: &Channel,
+        written: &WrittenWindow,
+        other_settings: bool,
+    ) -> Result<OutsideWindow, ManageChannelError> {
+        let checked = self.settings.check_window(channel.kind, channel.transport, written);
+        let outside = checked.map_err(|flaw| ManageChannelError::setting(&flaw))?;
+        if other_settings {
+            return Ok(outside);
+        }
+        let approved = self.channels.approved_templates(channel.id, outside.template()).await?;
+        match approved.and_then(|approved| unfit(&outside, &approved)) {
+            None => Ok(outside),
+            Some(text) => {
+                Err(ManageChannelError::Refused { rule: ChannelRule::Window, field: WINDOW_TEMPLATE.to_owned(), text })
+            }
+        }
     }
 
     /// What was there with what was written over it, unless a secret would then go where it was not entered for.

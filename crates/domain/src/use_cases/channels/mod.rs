@@ -16,9 +16,10 @@ pub use templates::*;
 pub use verify::*;
 
 use super::Problem;
-use crate::entities::{Caller, worded};
+use super::approved::{fitting, name_of};
+use crate::entities::{Caller, OutsideWindow, worded};
 use crate::ids::{ChannelId, TenantId, WorkspaceId};
-use crate::ports::{ChannelDetails, ChannelRegistry, SettingsFlaw, StoreError, VerifyError};
+use crate::ports::{ApprovedTemplate, ChannelDetails, ChannelRegistry, SettingsFlaw, StoreError, VerifyError};
 use crate::values::{DisplayName, Flaw};
 use thiserror::Error;
 
@@ -140,6 +141,15 @@ fn limit(field: &'static str, written: i64, highest: i64, remedy: &'static str) 
         let flaw = Flaw::new(format!("is no number from 1 to {highest}"), remedy);
         ManageChannelError::refused(ChannelRule::Limit, field, &flaw)
     })
+}
+
+/// The field of what [`unfit`] tells.
+pub const WINDOW_TEMPLATE: &str = "outsideWindow.template";
+
+/// Why the template of `outsideWindow` cannot leave, if it is none of these or takes other variables.
+fn unfit(outside: &OutsideWindow, approved: &[ApprovedTemplate]) -> Option<String> {
+    let misfit = fitting(&outside.shortest(), approved).err()?;
+    Some(format!("{WINDOW_TEMPLATE} {} {}", name_of(outside.template()), misfit.flaw))
 }
 
 /// What a channel is called: one line that people can tell from others.

@@ -2,7 +2,7 @@
 
 use super::{ManageChannelError, Reach};
 use crate::ids::ChannelId;
-use crate::ports::{ApprovedTemplate, ChannelRegistry, ChannelRepo, ChannelVerifier, StoreError};
+use crate::ports::{ApprovedTemplate, ChannelRegistry, ChannelRepo, ChannelVerifier, StoreError, Verified};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -41,7 +41,10 @@ impl ListTemplates {
     async fn fetch(&self, id: ChannelId) -> Result<(), StoreError> {
         let Some(connection) = self.channels.connection(id).await? else { return Ok(()) };
         match self.verifier.verify(&connection).await {
-            Ok(verified) => self.registry.keep_templates(id, connection.version, &verified.templates).await,
+            Ok(Verified { templates: Some(templates) }) => {
+                self.registry.keep_templates(id, connection.version, &templates).await
+            }
+            Ok(Verified { templates: None }) => Ok(()),
             Err(error) => {
                 tracing::info!(channel_id = %id, outcome = error.as_str(), "a channel's templates cannot be fetched now");
                 Ok(())

@@ -1,6 +1,6 @@
 //! Finds out whether a channel's settings work.
 
-use super::{DECISIONS, ManageChannelError, Reach};
+use super::{DECISIONS, ManageChannelError, Reach, unfit};
 use crate::ids::ChannelId;
 use crate::ports::{ChannelRegistry, ChannelRepo, ChannelVerifier};
 use std::sync::Arc;
@@ -23,11 +23,12 @@ impl VerifyChannel {
         Self { registry, channels, verifier }
     }
 
-    /// Verifies it. Settings that change meanwhile are verified as they are then.
+    /// Verifies it, and tells why the template of `outsideWindow` cannot leave, if it cannot. Settings that change meanwhile
+    /// are verified as they are then.
     ///
     /// # Errors
     /// `NotFound`, `Verification` with the outcome, `Contended`, and any `StoreError`.
-    pub async fn execute(&self, reach: &Reach, id: ChannelId) -> Result<(), ManageChannelError> {
+    pub async fn execute(&self, reach: &Reach, id: ChannelId) -> Result<Option<String>, ManageChannelError> {
         let channel = reach.channel(&*self.registry, id).await?.channel;
         for _ in 0..DECISIONS {
             let connection = self.channels.connection(id).await?.ok_or(ManageChannelError::NotFound)?;
@@ -36,9 +37,14 @@ impl VerifyChannel {
                 ManageChannelError::Verification(error)
             })?;
             let (tenant, version) = (channel.tenant_id, connection.version);
-            if self.registry.keep_verified(tenant, id, version, &verified.templates).await? {
+            if self.registry.keep_verified(tenant, id, version, verified.templates.as_deref()).await? {
                 tracing::info!(channel_id = %id, outcome = "ok", "a channel was verified");
-                return Ok(());
+                let own = channel.outside_window.as_ref();
+                let unfit = own.and_then(|own| unfit(own, verified.templates.as_deref()?));
+                if let Some(unfit) = &unfit {
+                    tracing::warn!(channel_id = %id, "messages to who has not written for a day will be refused: {unfit}");
+                }
+                return Ok(unfit);
             }
         }
         Err(ManageChannelError::Contended)

@@ -228,7 +228,10 @@ fn template(fields: Option<&TemplateFields>) -> Result<Option<TemplateMessage>, 
                 "is missing. Give the language it was approved in, such as de or en_US.",
             );
         }
-        (None, Some(sid), None) => TemplateName::ContentSid(sid),
+        (None, Some(sid), None) => match TemplateName::content_sid(&sid) {
+            Ok(template) => template,
+            Err(flaw) => return wrong("template.contentSid", &flaw.to_string()),
+        },
         (None, Some(_), Some(_)) => {
             return wrong(
                 "template.language",
@@ -240,7 +243,7 @@ fn template(fields: Option<&TemplateFields>) -> Result<Option<TemplateMessage>, 
     };
     let names = match &template {
         TemplateName::Named { name, language } => vec![("template.name", name), ("template.language", language)],
-        TemplateName::ContentSid(sid) => vec![("template.contentSid", sid)],
+        TemplateName::ContentSid(_) => Vec::new(),
     };
     for (field, name) in names {
         if name.chars().count() > LONGEST_NAME || name.chars().any(|c| c.is_control() || c.is_whitespace()) {

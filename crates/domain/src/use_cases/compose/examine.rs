@@ -4,7 +4,7 @@ use super::command::Fields;
 use super::contact::{Choice, ChosenContact, Named, choose};
 use super::wording::{Worded, word};
 use super::{Details, Problem, ProblemCode};
-use crate::entities::{Address, Channel, ChannelKind, ChannelState, OutsideWindow, Recipient};
+use crate::entities::{Address, Channel, ChannelKind, ChannelState, Recipient};
 use crate::ids::ChannelId;
 use crate::notice::Notice;
 use crate::ports::{ApprovedTemplate, KnownContacts, KnownPlace};
@@ -19,7 +19,7 @@ pub(super) struct Known {
     /// Whether the contact has written within a day; looked up only where the channel has a window.
     pub(super) window_open: bool,
     /// Approved templates of the channel, by the name of the one that would leave; looked up only where one would.
-    pub(super) approved: Vec<ApprovedTemplate>,
+    pub(super) approved: Option<Vec<ApprovedTemplate>>,
     /// The most segments that one SMS may take.
     pub(super) sms_segments: usize,
 }
@@ -44,11 +44,7 @@ impl Known {
         if self.window_open || !channel.has_window() {
             return None;
         }
-        let template = match channel.outside_window.as_ref()? {
-            OutsideWindow::Carry(carry) => carry.template(),
-            OutsideWindow::Opener(opener) => opener.template(),
-        };
-        Some((channel.id, template.clone()))
+        Some((channel.id, channel.outside_window.as_ref()?.template().clone()))
     }
 }
 
@@ -282,7 +278,7 @@ impl Found {
         known: &Known,
     ) -> Option<Worded> {
         let template = self.note(fields.template.clone())?;
-        self.note(word(channel?, content?, template.as_ref(), known.window_open, &known.approved))
+        self.note(word(channel?, content?, template.as_ref(), known.window_open, known.approved.as_deref()))
     }
 
     fn content(&mut self, fields: &Fields, kind: Option<ChannelKind>, sms_segments: usize) -> Option<Content> {

@@ -30,8 +30,7 @@ impl Lookups {
         let place = self.channels.place(caller.tenant_id, fields.workspace_id(), fields.channel_id());
         let contacts = self.contacts.matching(caller.tenant_id, &wanted);
         let (place, contacts) = futures_util::future::try_join(place, contacts).await?;
-        let mut known =
-            Known { place, contacts, window_open: false, approved: Vec::new(), sms_segments: self.sms_segments };
+        let mut known = Known { place, contacts, window_open: false, approved: None, sms_segments: self.sms_segments };
         if let Some((channel, number)) = known.awaits_contact(fields) {
             known.window_open = self.inbound.wrote_within(channel, &number, WINDOW).await?;
         }

@@ -1,6 +1,5 @@
 //! Opens a conversation that one of our agents begins.
 
-mod approved;
 mod command;
 mod contact;
 mod examine;

@@ -1,10 +1,10 @@
 //! How a message leaves: as it was written, or by a template.
 
-use super::approved::{Misfit, fitting, name_of};
 use super::{Details, Problem, ProblemCode};
 use crate::entities::{Channel, ChannelKind, OutsideWindow};
 use crate::ports::ApprovedTemplate;
-use crate::values::{Content, FilledTemplate, TemplateMessage, TooLong, Wording};
+use crate::use_cases::approved::{Misfit, fitting, name_of};
+use crate::values::{Content, FilledTemplate, TemplateMessage, TemplateName, TooLong, Wording};
 use std::time::Duration;
 
 /// How a message leaves, and whether it waits for the contact to write.
@@ -21,21 +21,21 @@ impl From<Wording> for Worded {
 }
 
 /// Decides it. `open` says whether the contact has written within a day; `approved` are the channel's templates by the name of
-/// the one that would leave, all where none goes by it. Where none is listed (the channel was never verified, has other settings
-/// since, or its provider told of none) nothing is known of templates: then the provider decides when the message leaves.
+/// the one that would leave, all where none goes by it. `None`: nothing is known of them (the channel was never verified, or has other
+/// settings since), and the provider decides when the message leaves.
 pub(super) fn word(
     channel: &Channel,
     content: &Content,
     template: Option<&TemplateMessage>,
     open: bool,
-    approved: &[ApprovedTemplate],
+    approved: Option<&[ApprovedTemplate]>,
 ) -> Result<Worded, Problem> {
     if let Some(template) = template {
         if channel.kind != ChannelKind::WhatsApp {
             let text = "template is for WhatsApp channels, and this one is none. Leave it out.";
             return Err(Problem::new(ProblemCode::InvalidTemplate, "template", text.into()));
         }
-        return Ok(Wording::Template(asked_for(template, approved)?).into());
+        return Ok(Wording::Template(asked_for(channel, template, approved)?).into());
     }
     if !channel.has_window() {
         return Ok(Wording::AsWritten.into());
@@ -70,10 +70,22 @@ pub(super) fn word(
 }
 
 /// The template of a request, filled.
-fn asked_for(template: &TemplateMessage, approved: &[ApprovedTemplate]) -> Result<FilledTemplate, Problem> {
-    if approved.is_empty() {
-        return Ok(FilledTemplate { message: template.clone(), text: None });
+fn asked_for(
+    channel: &Channel,
+    template: &TemplateMessage,
+    approved: Option<&[ApprovedTemplate]>,
+) -> Result<FilledTemplate, Problem> {
+    if !channel.transport.names(&template.template) {
+        let wants = match template.template {
+            TemplateName::Named { .. } => "contentSid",
+            TemplateName::ContentSid(_) => "name and language",
+        };
+        let text = format!("template is of another provider: on this channel, templates go by {wants}. Give that.");
+        return Err(Problem::new(ProblemCode::InvalidTemplate, "template", text));
     }
+    let Some(approved) = approved else {
+        return Ok(FilledTemplate { message: template.clone(), text: None });
+    };
     fitting(template, approved).map_err(|Misfit { flaw, details }| Problem {
         details: Some(details),
         ..Problem::new(
@@ -86,10 +98,8 @@ fn asked_for(template: &TemplateMessage, approved: &[ApprovedTemplate]) -> Resul
 
 /// A template of the channel's own, in the words that were approved, whatever its owner wrote of them. Whoever composes cannot
 /// mend it, but may give another.
-fn of_the_channel(filled: &FilledTemplate, approved: &[ApprovedTemplate]) -> Result<FilledTemplate, Problem> {
-    if approved.is_empty() {
-        return Ok(filled.clone());
-    }
+fn of_the_channel(filled: &FilledTemplate, approved: Option<&[ApprovedTemplate]>) -> Result<FilledTemplate, Problem> {
+    let Some(approved) = approved else { return Ok(filled.clone()) };
     match fitting(&filled.message, approved) {
         Ok(fits) => Ok(fits),
         Err(Misfit { flaw, details }) => Err(Problem {

@@ -25,7 +25,7 @@ impl Provider {
     }
 
     pub(crate) fn approves(&self, templates: Vec<ApprovedTemplate>) {
-        *self.0.lock().unwrap() = Ok(Verified { templates });
+        *self.0.lock().unwrap() = Ok(Verified { templates: Some(templates) });
     }
 }
 

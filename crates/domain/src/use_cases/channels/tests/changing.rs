@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::entities::{CarryTemplate, OutsideWindow};
-use crate::ports::{ChannelRevision, SettingsFlaw, WrittenWindow};
+use crate::ports::{ApprovedTemplate, ChannelRevision, SettingsFlaw, WrittenWindow};
 use crate::use_cases::logged::Logged;
 use crate::values::{Flaw, TemplateName};
 use tracing::Level;
@@ -176,6 +176,39 @@ fn carry() -> OutsideWindow {
     OutsideWindow::Carry(CarryTemplate::new(name, "Acme: {{1}}").unwrap())
 }
 
+fn approving(templates: Option<Vec<ApprovedTemplate>>) -> MockChannelRepo {
+    let mut channels = repo();
+    channels.expect_approved_templates().returning(move |_, _| Ok(templates.clone()));
+    channels
+}
+
+#[tokio::test]
+async fn what_leaves_outside_the_window_must_be_approved_as_far_as_that_is_known() {
+    let written = WrittenWindow { mode: Some("carry".into()), ..WrittenWindow::default() };
+    let patch = ChannelPatch { outside_window: Some(Some(written)), ..ChannelPatch::default() };
+    let answer = async |registry, templates, patch: &ChannelPatch| {
+        let mut checker = checker();
+        checker.expect_check_window().returning(|_, _, _| Ok(carry()));
+        let changing = ChangeChannel::new(Arc::new(registry), Arc::new(approving(templates)), Arc::new(checker));
+        changing.execute(&EVERYTHING, CHANNEL, patch).await
+    };
+    let listed = |variables: &[&str]| ApprovedTemplate {
+        template: carry().template().clone(),
+        title: String::new(),
+        body: "Acme: {{1}}".into(),
+        variables: variables.iter().map(|&name| name.to_owned()).collect(),
+    };
+    let keeps = || expects(|revision| revision.outside_window == Some(Some(carry())));
+    answer(keeps(), Some(vec![listed(&["1"])]), &patch).await.unwrap();
+    for templates in [vec![], vec![listed(&["1", "2"])]] {
+        let refused = answer(register(&channel(ChannelState::Active)), Some(templates.clone()), &patch).await;
+        assert_eq!(refusal(refused), (ChannelRule::Window, "outsideWindow.template".to_owned()));
+        let moved =
+            ChannelPatch { config: Some([("from".to_owned(), Some(text("b@example.com")))].into()), ..patch.clone() };
+        answer(keeps(), Some(templates), &moved).await.expect("what was approved for other settings is unknown");
+    }
+}
+
 #[tokio::test]
 async fn what_leaves_outside_the_window_is_checked_and_null_clears_it() {
     let written = WrittenWindow { mode: Some("carry".into()), ..WrittenWindow::default() };
@@ -183,7 +216,7 @@ async fn what_leaves_outside_the_window_is_checked_and_null_clears_it() {
         let registry = expects(move |revision| revision.outside_window == Some(kept.clone()));
         let mut checker = checker();
         checker.expect_check_window().returning(|_, _, _| Ok(carry()));
-        let changing = ChangeChannel::new(Arc::new(registry), Arc::new(repo()), Arc::new(checker));
+        let changing = ChangeChannel::new(Arc::new(registry), Arc::new(approving(None)), Arc::new(checker));
         let patch = ChannelPatch { outside_window: Some(patched), ..ChannelPatch::default() };
         changing.execute(&EVERYTHING, CHANNEL, &patch).await.unwrap();
     }

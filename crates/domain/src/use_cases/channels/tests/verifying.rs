@@ -1,6 +1,7 @@
 //! Verifying a channel and listing its templates.
 
 use super::*;
+use crate::entities::{CarryTemplate, OpenerTemplate, OutsideWindow};
 use crate::ports::{ApprovedTemplate, MockChannelVerifier, Verified};
 use crate::values::TemplateName;
 
@@ -29,12 +30,33 @@ async fn settings_that_work_are_kept_with_the_templates_of_the_version_that_was_
     registry
         .expect_keep_verified()
         .withf(|tenant, id, version, templates| {
-            (*tenant, *id, *version) == (TENANT, CHANNEL, Version(7)) && templates == [template()]
+            (*tenant, *id, *version) == (TENANT, CHANNEL, Version(7)) && *templates == Some(&[template()][..])
         })
         .times(1)
         .returning(|_, _, _, _| Ok(true));
-    let found = Verified { templates: vec![template()] };
+    let found = Verified { templates: Some(vec![template()]) };
     verifying(registry, Ok(found)).execute(&EVERYTHING, CHANNEL).await.unwrap();
+}
+
+#[tokio::test]
+async fn whoever_verifies_is_told_that_the_template_outside_the_window_cannot_leave() {
+    let sid =
+        |sid: &str| OutsideWindow::Carry(CarryTemplate::new(TemplateName::ContentSid(sid.into()), "{{1}}").unwrap());
+    let told = async |own: OutsideWindow, templates| {
+        let known = Channel { outside_window: Some(own), ..channel(ChannelState::Unverified) };
+        let mut registry = register(&known);
+        registry.expect_keep_verified().times(1).returning(|_, _, _, _| Ok(true));
+        verifying(registry, Ok(Verified { templates })).execute(&EVERYTHING, CHANNEL).await.unwrap()
+    };
+    assert_eq!(told(sid("HX1"), Some(vec![template()])).await, None);
+    assert_eq!(told(sid("HX2"), None).await, None, "nothing is known");
+    for templates in [vec![template()], vec![]] {
+        let text = told(sid("HX2"), Some(templates)).await.unwrap();
+        assert!(text.starts_with("outsideWindow.template HX2 is not a") && text.ends_with('.'), "{text}");
+    }
+    let opener = OpenerTemplate::new(TemplateName::ContentSid("HX1".into()), "May we?", OpenerTemplate::USUAL_HOLD);
+    let text = told(OutsideWindow::Opener(opener.unwrap()), Some(vec![template()])).await.unwrap();
+    assert!(text.contains("takes the variables 1; missing: 1"), "{text}");
 }
 
 #[tokio::test]
@@ -75,7 +97,7 @@ async fn templates_are_fetched_by_whoever_gets_the_right_to_and_by_nobody_else()
         let mut registry = register(&channel(ChannelState::Active));
         registry.expect_claim_template_fetch().times(1).returning(move |_, _| Ok(granted));
         registry.expect_keep_templates().times(usize::from(granted)).returning(|_, _, _| Ok(()));
-        let listed = lists(registry, Ok(Verified { templates: vec![template()] }));
+        let listed = lists(registry, Ok(Verified { templates: Some(vec![template()]) }));
         assert_eq!(listed.execute(&EVERYTHING, CHANNEL).await.unwrap(), [template()]);
     }
 }

@@ -29,7 +29,7 @@ fn world(listed: Vec<ApprovedTemplate>, name: &str, language: &str, variables: O
     let mut world = world_on(ChannelKind::WhatsApp);
     world.channel().transport = Transport::WhatsAppCloud;
     world.command.contact_phone = some(ANN_PHONE);
-    world.approved = listed;
+    world.approved = Some(listed);
     world.command.template =
         Some(TemplateFields { name: Some(name.into()), language: Some(language.into()), content_sid: None, variables });
     world
@@ -123,9 +123,32 @@ async fn what_is_too_long_once_it_is_filled_is_refused() {
 }
 
 #[tokio::test]
-async fn where_nothing_is_listed_the_provider_decides() {
-    let filled = wording(&world(vec![], "order_update", "en", list(&["4521"]))).await;
-    assert_eq!(filled.text, None);
+async fn where_nothing_is_known_the_provider_decides() {
+    let unknown = World { approved: None, ..world(vec![], "order_update", "en", list(&["4521"])) };
+    assert_eq!(wording(&unknown).await.text, None);
+}
+
+#[tokio::test]
+async fn where_it_is_known_that_none_is_approved_none_leaves() {
+    let (text, details) = told(&world(vec![], "order_update", "en", None)).await;
+    assert!(text.contains("no approved template") && text.contains("/verify"), "{text}");
+    assert_eq!(details, fitting("templates", &[]));
+}
+
+#[tokio::test]
+async fn a_template_must_be_named_as_the_channels_provider_names_them() {
+    for (transport, wants) in [(Transport::Twilio, Some("contentSid")), (Transport::WhatsAppCloud, None)] {
+        let mut world = World { approved: None, ..world(vec![], "order_update", "en", None) };
+        world.channel().transport = transport;
+        match wants {
+            None => drop(world.opens().await),
+            Some(wants) => {
+                let problem = world.refused().await;
+                assert_eq!((problem.code, problem.field), (ProblemCode::InvalidTemplate, Some("template")));
+                assert!(problem.text.contains(wants), "{}", problem.text);
+            }
+        }
+    }
 }
 
 #[tokio::test]
@@ -142,7 +165,7 @@ async fn the_channels_own_template_must_be_approved_while_the_window_is_closed()
         assert!(problem.text.contains("outsideWindow") && problem.text.contains("order_update"), "{}", problem.text);
         let open = World { window_open: true, ..world.clone() };
         assert_eq!(open.opens().await.1.held, None, "nothing depends on it");
-        world.approved = vec![approved(named("agent_message", "en"), "{{1}}", fits)];
+        world.approved = Some(vec![approved(named("agent_message", "en"), "{{1}}", fits)]);
         world.opens().await;
     }
 }

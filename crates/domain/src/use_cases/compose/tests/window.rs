@@ -91,6 +91,7 @@ async fn a_template_of_the_request_leaves_whatever_the_window_says() {
 
 #[tokio::test]
 async fn a_template_must_be_named_whole_and_filled_with_what_providers_take() {
+    let sid = some("HXb5b62575e6e4ff6129ad7c8efe1f983e");
     for (fields, field) in [
         (template(None, None, &["x"]), "template"),
         (template(Some("a"), None, &[]), "template.language"),
@@ -98,8 +99,9 @@ async fn a_template_must_be_named_whole_and_filled_with_what_providers_take() {
         (template(Some("a"), Some("en"), &[" "]), "template.variables"),
         (template(Some("a"), Some("en"), &["two\nlines"]), "template.variables"),
         (template(Some("a"), Some("en"), &["five     spaces"]), "template.variables"),
-        (TemplateFields { content_sid: some("HX1"), ..template(Some("a"), Some("en"), &[]) }, "template.contentSid"),
-        (TemplateFields { content_sid: some("HX1"), ..template(None, Some("en"), &[]) }, "template.language"),
+        (TemplateFields { content_sid: sid.clone(), ..template(Some("a"), Some("en"), &[]) }, "template.contentSid"),
+        (TemplateFields { content_sid: sid, ..template(None, Some("en"), &[]) }, "template.language"),
+        (TemplateFields { content_sid: some("HX123"), ..template(None, None, &[]) }, "template.contentSid"),
     ] {
         let mut world = closed();
         world.command.template = Some(fields);

@@ -43,7 +43,7 @@ pub(super) struct World {
     /// Whether the contact has written within a day.
     pub(super) window_open: bool,
     /// What the channel's provider has approved.
-    pub(super) approved: Vec<ApprovedTemplate>,
+    pub(super) approved: Option<Vec<ApprovedTemplate>>,
     /// The most segments that one SMS may take.
     pub(super) sms_segments: usize,
 }
@@ -68,7 +68,7 @@ pub(super) fn world_on(kind: ChannelKind) -> World {
         channel: Some(channel(kind)),
         contacts: vec![],
         window_open: false,
-        approved: vec![],
+        approved: None,
         sms_segments: 10,
     }
 }

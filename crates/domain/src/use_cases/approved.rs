@@ -10,6 +10,10 @@ use crate::values::{FilledTemplate, LONGEST_TEMPLATE, TemplateMessage, TemplateN
 /// How many of the templates that exist are named where none goes by the name that was given.
 const MOST_NAMED: usize = 5;
 
+/// How the list is seen, and fetched anew.
+const LISTS: &str = "GET /api/channels/{id}/templates lists them all, and asks the provider again once an hour has passed; \
+                     POST /api/channels/{id}/verify asks at once.";
+
 /// Why a template cannot leave, and what would fit.
 #[derive(Debug)]
 pub(super) struct Misfit {
@@ -19,7 +23,7 @@ pub(super) struct Misfit {
     pub(super) details: Details,
 }
 
-/// The template as it would leave. `listed` are the approved ones that go by its name, or all where none does; never empty.
+/// The template as it would leave. `listed` are the approved ones that go by its name, or all where none does.
 pub(super) fn fitting(message: &TemplateMessage, listed: &[ApprovedTemplate]) -> Result<FilledTemplate, Misfit> {
     let Some(approved) = listed.iter().find(|approved| approved.template == message.template) else {
         return Err(not_listed(&message.template, listed));
@@ -43,6 +47,10 @@ pub(super) fn fitting(message: &TemplateMessage, listed: &[ApprovedTemplate]) ->
 
 /// No approved template goes by that name, or none in that language.
 fn not_listed(wanted: &TemplateName, listed: &[ApprovedTemplate]) -> Misfit {
+    if listed.is_empty() {
+        let flaw = format!("is not approved: the channel's provider told of no approved template. {LISTS}");
+        return Misfit { flaw, details: Details::Fitting { what: "templates", values: Vec::new() } };
+    }
     let languages: Vec<String> = listed.iter().filter_map(|approved| language_of(wanted, &approved.template)).collect();
     if !languages.is_empty() {
         let flaw = format!("was approved in {}. Give one of these, spelled alike.", languages.join(", "));
@@ -52,11 +60,7 @@ fn not_listed(wanted: &TemplateName, listed: &[ApprovedTemplate]) -> Misfit {
     names.sort_by_key(|name| strsim::osa_distance(name, name_of(wanted)));
     names.dedup();
     names.truncate(MOST_NAMED);
-    let flaw = format!(
-        "is not among the channel's approved templates; the nearest are {}. GET /api/channels/{{id}}/templates lists them all, and asks \
-         the provider again once an hour has passed; POST /api/channels/{{id}}/verify asks at once.",
-        names.join(", ")
-    );
+    let flaw = format!("is not among the channel's approved templates; the nearest are {}. {LISTS}", names.join(", "));
     Misfit {
         flaw,
         details: Details::Fitting { what: "templates", values: names.into_iter().map(str::to_owned).collect() },

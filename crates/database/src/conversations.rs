@@ -10,14 +10,14 @@ use crate::rows::{Row, by_number};
 use crate::sql::{Rows, all, one};
 use async_trait::async_trait;
 use overture_domain::Notice;
-use overture_domain::entities::{Attention, AttentionReason, Conversation, ConversationStatus, Message};
+use overture_domain::entities::{Attention, AttentionReason, Conversation, ConversationStatus, Message, MessageStatus};
 use overture_domain::ids::{ChannelId, ContactId, ConversationId, MessageId, TenantId, Version, WorkspaceId};
 use overture_domain::ports::{
     ConversationRepo, EarlierRequest, KeyedHash, MessageDetails, OpenConversation, OpenError, Opened, Position,
     StoreError,
 };
 use overture_domain::values::{EmailAddress, PhoneNumber, Subject};
-use sea_orm::{DatabaseConnection, QueryResult};
+use sea_orm::{DatabaseConnection, QueryResult, Value};
 use uuid::Uuid;
 
 #[async_trait]
@@ -33,15 +33,9 @@ impl ConversationRepo for Database {
     }
 
     async fn find(&self, tenant: TenantId, id: ConversationId) -> Result<Option<Conversation>, StoreError> {
-        let sql = "SELECT v.id, v.workspace_id, v.channel_id, v.contact_id, v.status, v.human_managed, v.attention_reason, v.attention_since, \
-                   v.attention_message_id, v.subject, v.last_message_preview, v.last_message_at, v.version, v.created_at, v.updated_at, \
-                   c.name AS contact_name, \
-                   (SELECT display FROM contact_addresses a WHERE a.contact_id = c.id AND a.kind = 'email' AND a.is_primary) AS email_display, \
-                   (SELECT canonical FROM contact_addresses a WHERE a.contact_id = c.id AND a.kind = 'email' AND a.is_primary) AS email_canonical, \
-                   (SELECT canonical FROM contact_addresses a WHERE a.contact_id = c.id AND a.kind = 'phone' AND a.is_primary) AS phone \
-                   FROM conversations v JOIN contacts c ON c.id = v.contact_id WHERE v.id = ? AND v.tenant_id = ?";
+        let sql = format!("{CONVERSATIONS} WHERE v.id = ? AND v.tenant_id = ?");
         let values = [id.as_uuid().into(), tenant.as_uuid().into()];
-        let row = one(&self.readers, sql, values).await.map_err(|error| store_error(&error))?;
+        let row = one(&self.readers, &sql, values).await.map_err(|error| store_error(&error))?;
         row.map(|row| read_conversation(tenant, &row)).transpose()
     }
 
@@ -66,13 +60,32 @@ impl ConversationRepo for Database {
 
     async fn newest_messages(&self, tenant: TenantId, limit: u32) -> Result<Vec<MessageDetails>, StoreError> {
         let sql = format!("{} WHERE v.tenant_id = ? ORDER BY m.created_at DESC, m.id DESC LIMIT ?", details_sql());
+        self.all_with_attempts(&sql, vec![tenant.as_uuid().into(), i64::from(limit).into()]).await
+    }
+
+    async fn messages_by_status(
+        &self,
+        tenant: TenantId,
+        status: MessageStatus,
+        limit: u32,
+    ) -> Result<Vec<MessageDetails>, StoreError> {
+        // Ids of conversations grow with time, and the index over (status, conversation) has them in order.
+        let sql = format!(
+            "{} WHERE m.status = ? AND v.tenant_id = ? ORDER BY m.conversation_id DESC, m.id DESC LIMIT ?",
+            details_of_messages_sql()
+        );
+        let values = vec![status.as_str().into(), tenant.as_uuid().into(), i64::from(limit).into()];
+        self.all_with_attempts(&sql, values).await
+    }
+
+    async fn with_attention(&self, tenant: TenantId, limit: u32) -> Result<Vec<Conversation>, StoreError> {
+        let sql = format!(
+            "{CONVERSATIONS} WHERE v.attention_reason IS NOT NULL AND v.tenant_id = ? \
+             ORDER BY v.attention_since DESC, v.id DESC LIMIT ?"
+        );
         let rows = all(&self.readers, &sql, [tenant.as_uuid().into(), i64::from(limit).into()]).await;
         let rows = rows.map_err(|error| store_error(&error))?;
-        let mut found = Vec::with_capacity(rows.len());
-        for row in &rows {
-            found.push(self.with_attempts(row).await?);
-        }
-        Ok(found)
+        rows.iter().map(|row| read_conversation(tenant, row)).collect()
     }
 
     async fn message(&self, tenant: TenantId, id: MessageId) -> Result<Option<MessageDetails>, StoreError> {
@@ -110,7 +123,25 @@ fn earlier_request(row: &QueryResult) -> Result<EarlierRequest, StoreError> {
     })
 }
 
+/// Conversations `v` with their contacts, as `read_conversation` reads them.
+const CONVERSATIONS: &str = "SELECT v.id, v.workspace_id, v.channel_id, v.contact_id, v.status, v.human_managed, v.attention_reason, \
+    v.attention_since, v.attention_message_id, v.subject, v.last_message_preview, v.last_message_at, v.version, v.created_at, v.updated_at, \
+    c.name AS contact_name, \
+    (SELECT display FROM contact_addresses a WHERE a.contact_id = c.id AND a.kind = 'email' AND a.is_primary) AS email_display, \
+    (SELECT canonical FROM contact_addresses a WHERE a.contact_id = c.id AND a.kind = 'email' AND a.is_primary) AS email_canonical, \
+    (SELECT canonical FROM contact_addresses a WHERE a.contact_id = c.id AND a.kind = 'phone' AND a.is_primary) AS phone \
+    FROM conversations v CROSS JOIN {contacts c: c.id = v.contact_id}";
+
 impl Database {
+    async fn all_with_attempts(&self, sql: &str, values: Vec<Value>) -> Result<Vec<MessageDetails>, StoreError> {
+        let rows = all(&self.readers, sql, values).await.map_err(|error| store_error(&error))?;
+        let mut found = Vec::with_capacity(rows.len());
+        for row in &rows {
+            found.push(self.with_attempts(row).await?);
+        }
+        Ok(found)
+    }
+
     async fn with_attempts(&self, row: &QueryResult) -> Result<MessageDetails, StoreError> {
         let mut details = read_details(row)?;
         let sql = "SELECT message_id AS id, number, started_at, ended_at, outcome, code, provider_code, text FROM attempts \
@@ -124,9 +155,20 @@ impl Database {
 }
 
 fn details_sql() -> String {
+    details_from("JOIN conversations v ON v.id = m.conversation_id JOIN channels ch ON ch.id = v.channel_id")
+}
+
+/// The message first, and then what it stands in: whatever picks the messages has an index and its order.
+fn details_of_messages_sql() -> String {
+    details_from(
+        "CROSS JOIN {conversations v: v.id = m.conversation_id} CROSS JOIN {channels ch: ch.id = v.channel_id}",
+    )
+}
+
+fn details_from(joins: &str) -> String {
     format!(
         "SELECT {}, v.recipient_kind, v.recipient_canonical, v.recipient_display, v.recipient_name, ch.kind AS channel_kind \
-         FROM messages m JOIN conversations v ON v.id = m.conversation_id JOIN channels ch ON ch.id = v.channel_id",
+         FROM messages m {joins}",
         messages::COLUMNS
     )
 }

@@ -5,7 +5,7 @@ use crate::sql::all;
 use crate::test_place::{NOW, Place};
 use crate::wakeups::WAITING;
 use crate::{Database, DatabaseOptions};
-use overture_domain::entities::{Address, KeyDigest};
+use overture_domain::entities::{Address, KeyDigest, MessageStatus};
 use overture_domain::ids::MessageId;
 use overture_domain::ports::{
     ApiKeyRepo, Begun, ChannelRepo, ContactRepo, ConversationRepo, DeliveryRepo, Receipt, ReceiptRepo, ReceiptStatus,
@@ -152,6 +152,12 @@ impl Place {
         note("settling a wakeup");
         all(&database.readers, WAITING, [self.channel.as_uuid().into(), Uuid::nil().into()]).await.unwrap();
         note("finding what waits for a channel");
+        assert_eq!(database.messages_by_status(self.tenant, MessageStatus::Failed, 20).await.unwrap(), []);
+        note("listing what failed");
+        assert_eq!(database.with_attention(self.tenant, 20).await.unwrap(), []);
+        note("listing what asks for a person");
+        assert_eq!(database.messages_by_status(self.tenant, MessageStatus::Sent, 20).await.unwrap().len(), 20);
+        note("listing what was sent");
         self.sweep(database).await;
         note("sweeping what contacts sent");
         count(&database.readers, None).await;

@@ -5,7 +5,7 @@ mod channel;
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Arg, ArgAction, Args, CommandFactory, FromArgMatches, Parser, Subcommand};
-use overture_domain::entities::Scope;
+use overture_domain::entities::{MessageStatus, Scope};
 use overture_domain::ids::{ApiKeyId, MessageId, TenantId, WorkspaceId};
 use overture_domain::time::Timestamp;
 use std::ffi::OsString;
@@ -176,6 +176,13 @@ pub(crate) struct KeyArgs {
 pub(crate) enum MessageCommand {
     /// List the newest messages.
     List {
+        /// Only those that have come so far, those of the newest conversations first.
+        #[arg(long, value_name = "STATUS", conflicts_with_all = ["attention", "unplaced"],
+            value_parser = words(MessageStatus::ALL, MessageStatus::as_str, MessageStatus::parse))]
+        status: Option<MessageStatus>,
+        /// Instead the conversations that ask for a person, newest first: why, since when, and because of which message.
+        #[arg(long, conflicts_with = "unplaced")]
+        attention: bool,
         /// Instead what came and stands in no conversation, because nobody can tell whose it is; it goes after 30 days.
         #[arg(long)]
         unplaced: bool,
@@ -312,6 +319,8 @@ mod tests {
             format!("overture key revoke {ID}"),
             "overture message list".into(),
             "overture message list --unplaced --limit 5".into(),
+            "overture message list --status failed".into(),
+            "overture message list --attention --limit 5".into(),
             format!("overture message show {ID}"),
             "overture status".into(),
             "overture doctor".into(),

@@ -3,8 +3,7 @@
 
 use crate::failure::Failure;
 use async_trait::async_trait;
-use overture_domain::entities::ChannelConnection;
-use overture_domain::entities::{Conversation, Message};
+use overture_domain::entities::{ChannelConnection, Conversation, Message, MessageStatus};
 use overture_domain::ids::{ConversationId, MessageId, TenantId};
 use overture_domain::ports::{
     Accepted, Begun, Claimed, ConversationRepo, DeliveryRepo, EarlierRequest, KeyedHash, LoadedProcess, MessageDetails,
@@ -104,6 +103,17 @@ impl ConversationRepo for Crashing<dyn ConversationRepo> {
     }
     async fn newest_messages(&self, tenant: TenantId, limit: u32) -> Result<Vec<MessageDetails>, StoreError> {
         self.inner.newest_messages(tenant, limit).await
+    }
+    async fn messages_by_status(
+        &self,
+        tenant: TenantId,
+        status: MessageStatus,
+        limit: u32,
+    ) -> Result<Vec<MessageDetails>, StoreError> {
+        self.inner.messages_by_status(tenant, status, limit).await
+    }
+    async fn with_attention(&self, tenant: TenantId, limit: u32) -> Result<Vec<Conversation>, StoreError> {
+        self.inner.with_attention(tenant, limit).await
     }
     async fn message(&self, tenant: TenantId, id: MessageId) -> Result<Option<MessageDetails>, StoreError> {
         self.inner.message(tenant, id).await

@@ -1,6 +1,6 @@
 //! Standard output: sentences for people, or one JSON object as the only line. Logs never come here.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::io::{self, Write};
 
 /// Writes what a command answers.
@@ -19,6 +19,16 @@ pub(crate) struct Answer {
 impl Answer {
     pub(crate) fn new(json: Value, text: impl Into<String>) -> Self {
         Self { json, text: text.into() }
+    }
+
+    /// A list: `items`, and a table, or a sentence where nothing stands in it.
+    pub(crate) fn list<const N: usize>(
+        items: &[Value],
+        headings: [&str; N],
+        rows: &[[String; N]],
+        none: impl FnOnce() -> String,
+    ) -> Self {
+        Self::new(json!({ "items": items }), if rows.is_empty() { none() } else { table(headings, rows) })
     }
 }
 
@@ -56,7 +66,7 @@ fn write(text: &str) {
 }
 
 /// Rows under headings, each column as wide as its widest cell.
-pub(crate) fn table<const N: usize>(headings: [&str; N], rows: &[[String; N]]) -> String {
+fn table<const N: usize>(headings: [&str; N], rows: &[[String; N]]) -> String {
     let width = |column: usize| {
         rows.iter().map(|row| row[column].chars().count()).chain([headings[column].len()]).max().unwrap_or(0)
     };
@@ -73,6 +83,15 @@ pub(crate) fn table<const N: usize>(headings: [&str; N], rows: &[[String; N]]) -
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_list_in_which_nothing_stands_says_so_instead_of_its_headings() {
+        let none = || "There is none yet.".to_owned();
+        let empty = Answer::list(&[], ["ID"], &[], none);
+        assert_eq!((empty.text.as_str(), empty.json), ("There is none yet.", json!({ "items": [] })));
+        let one = Answer::list(&[json!({ "id": 1 })], ["ID"], &[["1".to_owned()]], none);
+        assert_eq!((one.text.as_str(), one.json), ("ID\n1", json!({ "items": [{ "id": 1 }] })));
+    }
 
     #[test]
     fn columns_line_up_and_lines_have_no_blanks_at_their_end() {

@@ -211,7 +211,7 @@ fn checked_from(kind: ChannelKind, text: &str) -> Result<String, SettingsProblem
     }
     if let Some(number) = text.strip_prefix('+') {
         let digits: String = number.chars().filter(|c| !matches!(c, ' ' | '-' | '.' | '(' | ')')).collect();
-        let possible = (7..=15).contains(&digits.len()) && !digits.starts_with('0');
+        let possible = (8..=15).contains(&digits.len()) && !digits.starts_with('0');
         if possible && digits.bytes().all(|byte| byte.is_ascii_digit()) {
             return Ok(format!("+{digits}"));
         }
@@ -221,11 +221,11 @@ fn checked_from(kind: ChannelKind, text: &str) -> Result<String, SettingsProblem
         return Err(SettingsProblem::new(FROM, "is not a phone number with + and country code", NUMBER));
     }
     if text.bytes().all(|byte| byte.is_ascii_digit()) {
-        // Short codes have five or six digits in most countries, and three to eight somewhere.
-        return match text.len() {
-            3..=8 => Ok(text.to_owned()),
-            _ => Err(SettingsProblem::new(FROM, "is neither a short code nor a number with its +", NUMBER)),
-        };
+        // The beginning of a national number looks like one; a short code never begins with a zero.
+        let is_short_code = matches!(text.len(), 5 | 6) && !text.starts_with('0');
+        let remedy = format!("{NUMBER} A short code has 5 or 6 digits.");
+        let reason = "is neither a number with its + nor a short code";
+        return is_short_code.then(|| text.to_owned()).ok_or_else(|| SettingsProblem::new(FROM, reason, remedy));
     }
     checked_sender_id(text)
 }

@@ -1,7 +1,9 @@
 //! Where conversations are opened and read.
 
 use super::StoreError;
-use crate::entities::{Address, Attempt, Author, ChannelKind, Conversation, Message, Quota, QuotaExceeded, Recipient};
+use crate::entities::{
+    Address, Attempt, Author, ChannelKind, Conversation, Message, MessageStatus, Quota, QuotaExceeded, Recipient,
+};
 use crate::ids::{ChannelId, ContactId, ConversationId, MessageId, TenantId, Version, WorkspaceId};
 use crate::notice::Notice;
 use crate::time::Timestamp;
@@ -225,6 +227,25 @@ pub trait ConversationRepo: Send + Sync {
     /// # Errors
     /// Any `StoreError` of a read.
     async fn newest_messages(&self, tenant: TenantId, limit: u32) -> Result<Vec<MessageDetails>, StoreError>;
+
+    /// The messages of a tenant that have come so far, those of the newest conversations first; at most `limit`. How much is
+    /// read follows from how many those are, not from how many there are.
+    ///
+    /// # Errors
+    /// Any `StoreError` of a read.
+    async fn messages_by_status(
+        &self,
+        tenant: TenantId,
+        status: MessageStatus,
+        limit: u32,
+    ) -> Result<Vec<MessageDetails>, StoreError>;
+
+    /// The conversations of a tenant that ask for a person, those that began to last first; at most `limit`. How much is read
+    /// follows from how many do.
+    ///
+    /// # Errors
+    /// Any `StoreError` of a read.
+    async fn with_attention(&self, tenant: TenantId, limit: u32) -> Result<Vec<Conversation>, StoreError>;
 
     /// One message of the tenant with its attempts.
     ///

@@ -4,12 +4,15 @@ mod approved;
 mod authenticate;
 mod channels;
 mod compose;
+#[cfg(test)]
+mod logged;
 mod receive_message;
 mod receive_webhook;
 mod record_receipt;
 mod relay_wakeups;
 mod run_conversation;
 mod sweep;
+mod telling;
 
 pub use authenticate::*;
 pub use channels::*;

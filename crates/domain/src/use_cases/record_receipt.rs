@@ -1,8 +1,9 @@
 //! Records how far messages have come, as their provider tells.
 
+use super::telling::AsksForPerson;
 use crate::ids::ChannelId;
 use crate::ports::{Clock, Receipt, ReceiptRepo, StoreError};
-use crate::receipts::judge_all;
+use crate::receipts::{ErrorNews, JudgedConversation, judge_all};
 use std::sync::Arc;
 use thiserror::Error;
 
@@ -52,7 +53,11 @@ impl RecordReceipt {
         for _ in 0..DECISIONS {
             let standings = self.receipts.standings(channel, &left).await?;
             let judged = judge_all(left.into_iter().zip(standings), self.clock.now());
+            let failing: Vec<_> = judged.conversations.iter().filter(|judged| fails(judged)).cloned().collect();
             left = self.receipts.keep(channel, judged).await?.moved;
+            // Of a conversation either everything is kept or nothing.
+            let kept = |judged: &&JudgedConversation| !judged.receipts.iter().any(|one| left.contains(&one.receipt));
+            failing.iter().filter(kept).for_each(|judged| tell(channel, judged));
             if left.is_empty() {
                 return Ok(());
             }
@@ -61,12 +66,26 @@ impl RecordReceipt {
     }
 }
 
+/// Whether a message fails by what was judged.
+fn fails(judged: &JudgedConversation) -> bool {
+    judged.change.iter().flat_map(|change| &change.messages).any(|news| matches!(news.error, ErrorNews::Failed(_)))
+}
+
+fn tell(channel_id: ChannelId, judged: &JudgedConversation) {
+    for news in judged.change.iter().flat_map(|change| &change.messages) {
+        let ErrorNews::Failed(error) = &news.error else { continue };
+        let (conversation_id, message_id, status) = (judged.id, news.id, news.status);
+        AsksForPerson { channel_id, conversation_id, message_id, status, error: Some(error) }.tell();
+    }
+}
+
 #[cfg(test)]
 mod tests {
+    use super::super::logged::Logged;
     use super::*;
     use crate::entities::{AttemptOutcome, ConversationStatus, MessageStatus};
     use crate::ids::{ConversationId, MessageId, Version};
-    use crate::ports::{KeptReceipts, MockClock, MockReceiptRepo, ReceiptStatus};
+    use crate::ports::{KeptReceipts, MockClock, MockReceiptRepo, ReceiptFailure, ReceiptStatus};
     use crate::receipts::{AttemptStanding, Judged, Standing};
     use crate::time::Timestamp;
     use mockall::Sequence;
@@ -170,6 +189,43 @@ mod tests {
         let call: Vec<_> = (0..1_000).map(|n| receipt(&format!("SM{n}"))).collect();
         recorder(receipts).execute(channel(), call).await.unwrap();
         assert_eq!(told.iter().collect::<Vec<_>>(), [256, 256, 256, 232]);
+    }
+
+    #[tokio::test]
+    async fn a_message_that_fails_is_logged_once_it_is_kept_and_without_anything_personal() {
+        let failure = ReceiptFailure {
+            code: "unreachable".into(),
+            provider_code: Some("30003".into()),
+            text: "+4915112345678 is switched off".into(),
+            retryable: true,
+        };
+        let undelivered = Receipt { status: ReceiptStatus::Failed, failure: Some(failure), ..receipt("SM1") };
+        let (lost, told) = (undelivered.clone(), undelivered.clone());
+        let mut receipts = MockReceiptRepo::new();
+        let sent = |_: ChannelId, _: &[Receipt]| Ok(vec![Some(standing(MessageStatus::Sent))]);
+        receipts.expect_standings().times(2).returning(sent);
+        let loses = move |_, _| Ok(KeptReceipts { new: 0, moved: vec![lost.clone()] });
+        receipts.expect_keep().times(1).returning(loses);
+        receipts.expect_keep().times(1).returning(|_, judged| Ok(all_kept(&judged)));
+        let logged = Logged::start();
+        recorder(receipts).execute(channel(), vec![told]).await.unwrap();
+        let lines = logged.lines();
+        assert_eq!(lines.len(), 1, "{lines:?}");
+        let message = MessageId::from_uuid(Uuid::from_u128(2)).to_string();
+        for fact in [&message, &channel().to_string(), "unreachable", "30003", "failed"] {
+            assert!(lines[0].contains(fact), "{fact}: {lines:?}");
+        }
+        assert!(!lines[0].contains("4915112345678"), "{lines:?}");
+    }
+
+    #[tokio::test]
+    async fn a_message_that_arrives_is_no_news_for_the_log() {
+        let mut receipts = MockReceiptRepo::new();
+        receipts.expect_standings().returning(|_, _| Ok(vec![Some(standing(MessageStatus::Sent))]));
+        receipts.expect_keep().returning(|_, judged| Ok(all_kept(&judged)));
+        let logged = Logged::start();
+        recorder(receipts).execute(channel(), vec![receipt("SM1")]).await.unwrap();
+        assert_eq!(logged.lines(), [""; 0]);
     }
 
     #[tokio::test]

@@ -1,12 +1,13 @@
 //! Delivers what a conversation has due, fires its due times, and says when to come back.
 
 use super::record_receipt::DECISIONS;
+use super::telling::AsksForPerson;
 use super::{RecordError, RecordReceipt};
 use crate::entities::{ConversationStatus, MessageStatus};
-use crate::ids::{ConversationId, MessageId};
+use crate::ids::{ChannelId, ConversationId, MessageId};
 use crate::ports::{
     Accepted, Begun, BegunAttempt, Cause, ChannelChange, ChannelRepo, Clock, DeliveryRepo, LoadedProcess,
-    MessageSender, ProcessChange, ReceiptRepo, SaveError, Saved, SendError, StoreError,
+    MessageChange, MessageSender, ProcessChange, ReceiptRepo, SaveError, Saved, SendError, StoreError,
 };
 use crate::process::{ConversationProcess, Effect, Event, PendingMessage};
 use futures_util::future::{Either, select};
@@ -204,12 +205,12 @@ impl RunConversation {
             let told = change.clone();
             match self.save(*change).await {
                 Ok(Saved::Applied) => {
-                    tell(&told);
+                    tell(loaded.process.channel_id, &told);
                     loaded.process = process;
                     return Ok(());
                 }
                 Ok(Saved::AppliedWithNews) => {
-                    tell(&told);
+                    tell(loaded.process.channel_id, &told);
                     return self.reload(loaded).await;
                 }
                 Ok(Saved::Late) => return self.reload(loaded).await,
@@ -287,8 +288,7 @@ impl RunConversation {
 }
 
 /// What an operator must see without asking: a channel that stops or works again, and a message that nobody will send.
-fn tell(change: &ProcessChange) {
-    let code = change.message.error.as_ref().map(|error| error.code.as_str());
+fn tell(channel_id: ChannelId, change: &ProcessChange) {
     match &change.channel {
         Some(ChannelChange::Faulty { id, fault, .. }) => {
             tracing::warn!(channel_id = %id, code = fault.code, "a channel is at fault; its messages wait and one probes it");
@@ -297,8 +297,10 @@ fn tell(change: &ProcessChange) {
         None => {}
     }
     if matches!(change.message.status, MessageStatus::Failed | MessageStatus::Unconfirmed) {
-        let (message_id, status) = (change.message.id, change.message.status);
-        tracing::warn!(%message_id, conversation_id = %change.conversation_id, %status, code, "a message asks for a person");
+        let MessageChange { id: message_id, status, error, .. } = &change.message;
+        let conversation_id = change.conversation_id;
+        let (message_id, status, error) = (*message_id, *status, error.as_ref());
+        AsksForPerson { channel_id, conversation_id, message_id, status, error }.tell();
     }
 }
 

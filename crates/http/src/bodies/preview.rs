@@ -2,13 +2,13 @@
 
 use crate::Code;
 use crate::failure_table::facts;
-use overture_domain::use_cases::{ChannelRule, Outlook, Preview, Problem};
+use overture_domain::use_cases::{ChannelRule, Preview, Problem};
 use overture_domain::values::{FilledTemplate, SmsSegments, TemplateName, TemplateVariables};
 use serde::Serialize;
 use serde_json::{Value, json};
 use utoipa::ToSchema;
 
-/// What a compose with this body would do. Nothing was stored.
+/// What a compose with this body would do. Nothing was stored. Beside what is wrong, everything stands that can be told all the same.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 #[schema(as = ComposePreview)]
@@ -98,47 +98,22 @@ pub(crate) struct SegmentsBody {
 }
 
 impl From<Preview> for PreviewBody {
-    fn from(preview: Preview) -> Self {
-        match preview {
-            Preview::Refused(problems) => Self::refused(problems),
-            Preview::Opens(outlook) => Self::opens(*outlook),
-        }
-    }
-}
-
-impl PreviewBody {
-    fn refused(problems: Vec<Problem>) -> Self {
+    fn from(Preview { problems, outlook }: Preview) -> Self {
+        let written = outlook.content.map(|content| LeavesBody { text: Some(content.into_string()), template: None });
         Self {
-            ok: false,
+            ok: problems.is_empty(),
             problems: problems.into_iter().map(ProblemBody::from).collect(),
-            contact: None,
-            from: None,
-            to: None,
-            leaves: None,
-            opener: None,
-            window_open: None,
-            segments: None,
-            deliver_within_ms: None,
-            notices: Vec::new(),
-        }
-    }
-
-    fn opens(outlook: Outlook) -> Self {
-        let written = LeavesBody { text: Some(outlook.content.into_string()), template: None };
-        Self {
-            ok: true,
-            problems: Vec::new(),
             contact: outlook.contact.map(|contact| match contact {
                 Some(id) => json!({ "id": id.to_string(), "created": false }),
                 None => json!({ "created": true }),
             }),
             from: outlook.from,
-            to: Some(outlook.recipient.address.display().to_owned()),
-            leaves: Some(outlook.template.map_or(written, LeavesBody::from)),
+            to: outlook.recipient.map(|recipient| recipient.address.display().to_owned()),
+            leaves: outlook.template.map(LeavesBody::from).or(written),
             opener: outlook.opener.map(LeavesBody::from),
             window_open: outlook.window_open,
             segments: outlook.segments.map(SegmentsBody::from),
-            deliver_within_ms: Some(outlook.deliver_within.as_millis()),
+            deliver_within_ms: outlook.deliver_within.map(|within| within.as_millis()),
             notices: outlook.notices.iter().map(|notice| notice.as_str()).collect(),
         }
     }

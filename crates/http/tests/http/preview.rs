@@ -62,6 +62,36 @@ async fn every_problem_is_told_in_order_with_its_code_field_and_remedy() {
 }
 
 #[tokio::test]
+async fn what_can_be_told_is_told_beside_what_is_wrong() {
+    let desk = Desk::open().await;
+    let key = reader(&desk).await;
+    let changes = json!({"content": "x".repeat(1_700), "deliverWithin": "PT1H"});
+    let told = preview(&desk, &key, &body(&desk, desk.sms, &changes)).await.json();
+    assert_eq!((&told["ok"], &told["problems"][0]["code"]), (&json!(false), &json!("content_too_long")), "{told}");
+    assert_eq!((&told["contact"], &told["to"]), (&json!({"created": true}), &json!("+4915112345678")));
+    assert_eq!((&told["segments"]["count"], &told["deliverWithinMs"]), (&json!(12), &json!(3_600_000)));
+    assert_eq!(told.get("leaves"), None, "nothing of that length would leave");
+
+    let told = preview(&desk, &key, &body(&desk, desk.sms, &json!({"contactPhone": "12"}))).await.json();
+    assert_eq!((told.get("contact"), told.get("to")), (None, None), "nobody was named: {told}");
+    assert_eq!(told["segments"]["count"], 1);
+    assert_eq!(told["leaves"]["text"], "Dear Jan,\nyour order 4521 €");
+
+    let whatsapp = Channel { transport: Transport::WhatsAppCloud, ..desk.channel(ChannelKind::WhatsApp) };
+    let whatsapp = desk.add_channel(whatsapp).await;
+    let told = preview(&desk, &key, &body(&desk, whatsapp, &json!({}))).await.json();
+    assert_eq!(
+        (&told["problems"][0]["code"], &told["windowOpen"]),
+        (&json!("template_required"), &json!(false)),
+        "{told}"
+    );
+    let told = preview(&desk, &key, &body(&desk, whatsapp, &json!({"contactPhone": "12"}))).await.json();
+    assert_eq!(told.get("windowOpen"), None, "whose window it would be is not known: {told}");
+    let told = preview(&desk, &desk.key, &body(&desk, whatsapp, &json!({}))).await.json();
+    assert_eq!((told.get("contact"), &told["to"]), (None, &json!("+4915112345678")), "this key may not read contacts");
+}
+
+#[tokio::test]
 async fn whatsapp_shows_the_window_and_the_template_that_would_carry_the_text() {
     let desk = Desk::open().await;
     let template = |name: &str| TemplateName::Named { name: name.into(), language: "de".into() };

@@ -1,14 +1,15 @@
 //! `overture channel add|list|enable|disable`, and the way to what else is done with channels.
 
 use super::channel_care::{self, nothing};
+use super::channel_example::example;
 use super::{Context, channel_set, channel_test, readable, the_tenant};
 use crate::cli::{ChannelArgs, ChannelCommand, OfTenant, WhichChannel};
 use crate::failure::Failure;
 use crate::hints::hint;
 use crate::maker::{Maker, NewChannel};
-use crate::printer::{Answer, table};
+use crate::printer::Answer;
 use overture_database::Database;
-use overture_domain::entities::Channel;
+use overture_domain::entities::{Channel, Transport};
 use overture_domain::ids::{TenantId, WorkspaceId};
 use overture_domain::ports::{ChannelRepo, TenantRepo};
 use overture_domain::use_cases::Reach;
@@ -33,7 +34,7 @@ pub(super) async fn run(context: &Context, command: ChannelCommand) -> Result<An
 }
 
 async fn add(context: &Context, arguments: &ChannelArgs) -> Result<Answer, Failure> {
-    let settings = read_settings(&arguments.config)?;
+    let settings = read_settings(&arguments.config, arguments.transport)?;
     let outside_window = serde_json::from_str(&arguments.outside_window)
         .map_err(|error| Failure::usage(format!("--outside-window is no JSON (column {})", error.column())))?;
     let database = context.open().await?;
@@ -50,6 +51,7 @@ async fn add(context: &Context, arguments: &ChannelArgs) -> Result<Answer, Failu
         verifies: arguments.verify,
     };
     let id = Maker::on(&database).channel(new).await?;
+    tracing::info!(channel_id = %id, workspace_id = %arguments.workspace, transport = %arguments.transport, "a channel was made");
     let mut json = json!({ "channelId": id.to_string() });
     if arguments.verify {
         let reach = Reach { tenant_id: tenant, workspace_id: None };
@@ -65,6 +67,7 @@ async fn switch(database: &Database, which: WhichChannel, enabled: bool) -> Resu
     let WhichChannel { id, of } = which;
     for tenant in readable(database, of).await? {
         if database.set_enabled(tenant, id, enabled).await? {
+            tracing::info!(channel_id = %id, enabled, "a channel was switched on or off");
             let text = format!("{id} is switched {}.", if enabled { "on" } else { "off" });
             return Ok(Answer::new(json!({ "channelId": id.to_string(), "enabled": enabled }), text));
         }
@@ -89,7 +92,7 @@ async fn list(database: &Database, workspace: Option<WorkspaceId>, of: OfTenant)
         None => the_tenant(database, of).await?.id,
     };
     let channels = ChannelRepo::list(database, tenant, workspace).await?;
-    let items: Vec<_> = channels.iter().map(item).collect();
+    let data: Vec<_> = channels.iter().map(item).collect();
     let row = |channel: &Channel| {
         let state = match (channel.enabled, channel.paused_at) {
             (false, _) => "disabled".into(),
@@ -106,7 +109,8 @@ async fn list(database: &Database, workspace: Option<WorkspaceId>, of: OfTenant)
         ]
     };
     let rows: Vec<_> = channels.iter().map(row).collect();
-    Ok(Answer::new(json!({ "items": items }), table(["ID", "NAME", "TYPE", "TRANSPORT", "STATE", "WORKSPACE"], &rows)))
+    let none = || format!("There is no channel yet. {} says how one is made.", hint("channel add --help"));
+    Ok(Answer::list(&data, ["ID", "NAME", "TYPE", "TRANSPORT", "STATE", "WORKSPACE"], &rows, none))
 }
 
 fn item(channel: &Channel) -> Value {
@@ -130,7 +134,7 @@ fn item(channel: &Channel) -> Value {
 }
 
 /// Reads `--config`: a JSON object, `@file`, or `-` for standard input.
-pub(super) fn read_settings(argument: &str) -> Result<Value, Failure> {
+pub(super) fn read_settings(argument: &str, transport: Transport) -> Result<Value, Failure> {
     let (text, whence) = match (argument, argument.strip_prefix('@')) {
         ("-", _) => {
             let mut text = String::new();
@@ -149,17 +153,15 @@ pub(super) fn read_settings(argument: &str) -> Result<Value, Failure> {
     // Only the place of a mistake is told: the text may hold a password.
     match serde_json::from_str(&text) {
         Ok(settings @ Value::Object(_)) => Ok(settings),
-        Ok(_) => Err(Failure::usage(format!("--config: {whence} is no JSON object")).remedy(EXAMPLE)),
+        Ok(_) => Err(Failure::usage(format!("--config: {whence} is no JSON object")).remedy(example(transport))),
         Err(error) => Err(Failure::usage(format!(
             "--config: {whence} is no JSON (line {}, column {})",
             error.line(),
             error.column()
         ))
-        .remedy(EXAMPLE)),
+        .remedy(example(transport))),
     }
 }
-
-const EXAMPLE: &str = r#"An example: {"host":"mail.example.com","port":587,"tls":"starttls","username":"u","password":{"fromEnv":"MAIL_PASSWORD"},"from":"Support <support@example.com>"}."#;
 
 #[cfg(test)]
 mod tests {
@@ -167,17 +169,17 @@ mod tests {
 
     #[test]
     fn settings_come_from_the_argument_or_from_a_file() {
-        assert_eq!(read_settings(r#"{"host":"h"}"#).unwrap(), json!({ "host": "h" }));
+        assert_eq!(read_settings(r#"{"host":"h"}"#, Transport::Smtp).unwrap(), json!({ "host": "h" }));
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("s.json");
         std::fs::write(&path, r#"{"port":25}"#).unwrap();
-        assert_eq!(read_settings(&format!("@{}", path.display())).unwrap(), json!({ "port": 25 }));
+        assert_eq!(read_settings(&format!("@{}", path.display()), Transport::Smtp).unwrap(), json!({ "port": 25 }));
     }
 
     #[test]
     fn what_is_no_object_is_refused_without_being_repeated() {
         for text in ["[1]", r#"{"password":"hunter2""#, r#""hunter2""#, "@/no/such/file", ""] {
-            let told = read_settings(text).unwrap_err().to_string();
+            let told = read_settings(text, Transport::Twilio).unwrap_err().to_string();
             assert!(told.starts_with("--config") && !told.contains("hunter2"), "{told}");
         }
     }

@@ -4,10 +4,10 @@ use super::{Context, readable};
 use crate::cli::WhichChannel;
 use crate::failure::Failure;
 use crate::hints::hint;
-use crate::printer::{Answer, table};
+use crate::printer::Answer;
 use crate::wiring::Ports;
 use overture_database::Database;
-use overture_domain::entities::Channel;
+use overture_domain::entities::{Channel, ChannelKind, Transport};
 use overture_domain::ids::ChannelId;
 use overture_domain::ports::{ApprovedTemplate, ChannelRegistry, VerifyError};
 use overture_domain::use_cases::{ListTemplates, ManageChannelError, PauseChannel, Reach, VerifyChannel};
@@ -52,13 +52,27 @@ pub(super) async fn set_paused(context: &Context, which: WhichChannel, paused: b
 /// Lists a channel's approved templates.
 pub(super) async fn templates(context: &Context, which: WhichChannel) -> Result<Answer, Failure> {
     let database = context.open().await?;
-    let (reach, Channel { id, .. }) = find(&database, which).await?;
+    let (reach, channel) = find(&database, which).await?;
     let ports = Ports::of(&database, &context.settings);
     let list = ListTemplates::new(ports.registry, ports.channels, ports.verifier);
-    let templates = list.execute(&reach, id).await.map_err(|error| told(error, id))?;
-    let items: Vec<_> = templates.iter().map(item).collect();
+    let templates = list.execute(&reach, channel.id).await.map_err(|error| told(error, channel.id))?;
+    let data: Vec<_> = templates.iter().map(item).collect();
     let rows: Vec<_> = templates.iter().map(row).collect();
-    Ok(Answer::new(json!({ "items": items }), table(["TEMPLATE", "LANGUAGE", "TITLE", "VARIABLES", "BODY"], &rows)))
+    let headings = ["TEMPLATE", "LANGUAGE", "TITLE", "VARIABLES", "BODY"];
+    Ok(Answer::list(&data, headings, &rows, || no_template(&channel)))
+}
+
+/// Why no template of a channel is known, and what makes one known.
+fn no_template(channel: &Channel) -> String {
+    let Channel { id, kind, transport, .. } = channel;
+    match (kind, transport) {
+        (ChannelKind::Email | ChannelKind::Sms, _) => format!("There is none: {kind} has no templates, WhatsApp has."),
+        (ChannelKind::WhatsApp, Transport::Sandbox) => "There is none: a sandbox takes any template.".into(),
+        (ChannelKind::WhatsApp, _) => format!(
+            "No approved template is known. Have one approved by the provider; {} asks there again.",
+            hint(&format!("channel verify {id}"))
+        ),
+    }
 }
 
 /// Seals every secret with the newest key.

@@ -7,20 +7,21 @@ use crate::cli::{Limit, LimitArgs, SetArgs};
 use crate::failure::Failure;
 use crate::printer::Answer;
 use crate::wiring::Ports;
+use overture_domain::entities::Transport;
 use overture_domain::ports::{SettingValue, WrittenWindow};
 use overture_domain::use_cases::{ChangeChannel, ChannelPatch, WrittenLimits};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
 pub(super) async fn run(context: &Context, arguments: &SetArgs) -> Result<Answer, Failure> {
-    let patch = patch(arguments)?;
+    let database = context.open().await?;
+    let (reach, channel) = find(&database, arguments.which).await?;
+    let patch = patch(arguments, channel.transport)?;
     if patch == ChannelPatch::default() {
         return Err(
             Failure::usage("Nothing is to be changed").remedy("`overture channel set --help` lists what can be.")
         );
     }
-    let database = context.open().await?;
-    let (reach, channel) = find(&database, arguments.which).await?;
     let ports = Ports::of(&database, &context.settings);
     let change = ChangeChannel::new(ports.registry, ports.channels, ports.settings);
     let changed = change.execute(&reach, channel.id, &patch).await.map_err(|error| told(error, channel.id))?;
@@ -31,10 +32,10 @@ pub(super) async fn run(context: &Context, arguments: &SetArgs) -> Result<Answer
     ))
 }
 
-fn patch(arguments: &SetArgs) -> Result<ChannelPatch, Failure> {
+fn patch(arguments: &SetArgs, transport: Transport) -> Result<ChannelPatch, Failure> {
     Ok(ChannelPatch {
         display_name: arguments.name.clone().map(Some),
-        config: arguments.config.as_deref().map(config).transpose()?,
+        config: arguments.config.as_deref().map(|written| config(written, transport)).transpose()?,
         outside_window: arguments.outside_window.as_deref().map(outside_window).transpose()?,
         limits: limits(&arguments.limits),
         ..ChannelPatch::default()
@@ -58,8 +59,8 @@ fn countries(written: &str) -> Option<Vec<String>> {
 }
 
 /// Each setting replaces the one of its name; `null` removes it. Only names of settings are told, never values.
-fn config(argument: &str) -> Result<BTreeMap<String, Option<SettingValue>>, Failure> {
-    let Value::Object(written) = read_settings(argument)? else { return Ok(BTreeMap::new()) };
+fn config(argument: &str, transport: Transport) -> Result<BTreeMap<String, Option<SettingValue>>, Failure> {
+    let Value::Object(written) = read_settings(argument, transport)? else { return Ok(BTreeMap::new()) };
     let read = |(name, value): (String, Value)| {
         let value = match &value {
             Value::Null => None,
@@ -129,7 +130,7 @@ mod tests {
 
     #[test]
     fn a_setting_is_a_text_a_number_or_removed_and_no_mistake_repeats_it() {
-        let read = config(r#"{"authToken":"hunter2","port":25,"replyTo":null}"#).unwrap();
+        let read = config(r#"{"authToken":"hunter2","port":25,"replyTo":null}"#, Transport::Twilio).unwrap();
         let expected = [
             ("authToken", Some(SettingValue::Text("hunter2".into()))),
             ("port", Some(SettingValue::Number(25))),
@@ -141,7 +142,7 @@ mod tests {
             r#"{"authToken":{"hunter2":1}}"#,
             r#"{"authToken":{"fromEnv":"OVERTURE_NO_SUCH"}}"#,
         ] {
-            let told = config(wrong).unwrap_err().to_string();
+            let told = config(wrong, Transport::Twilio).unwrap_err().to_string();
             assert!(told.contains("authToken") && !told.contains("hunter2"), "{told}");
         }
     }

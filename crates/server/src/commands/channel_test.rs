@@ -5,19 +5,20 @@
 use super::Context;
 use super::channel_care::find;
 use super::life::Life;
-use super::try_out::{DELIVER_WITHIN, Outcome, not_sent, watch};
+use super::watching::{DELIVER_WITHIN, Outcome, Watch, remedy_on};
 use crate::cli::TestArgs;
 use crate::failure::Failure;
+use crate::hints::hint;
 use crate::printer::Answer;
 use crate::store;
 use crate::wiring::Ports;
 use async_trait::async_trait;
-use overture_domain::entities::{Caller, Channel, ChannelKind, MessageStatus, Scope};
+use overture_domain::entities::{Caller, Channel, ChannelKind, Message, Scope};
 use overture_domain::ids::ConversationId;
 use overture_domain::ports::{NewIds, StartError, StartOrder, Started, WorkflowStarter};
 use overture_domain::use_cases::{
-    AgentFields, ComposeCommand, ComposeError, ComposeOutbound, ComposePorts, Made, Next, RequestHasher,
-    RunConversation,
+    AgentFields, ComposeCommand, ComposeError, ComposeOutbound, ComposePorts, Made, Next, Problem, ProblemCode,
+    RequestHasher, RunConversation,
 };
 use serde_json::json;
 use std::convert::Infallible;
@@ -42,12 +43,12 @@ pub(super) async fn run(context: &Context, arguments: &TestArgs) -> Result<Answe
     let hasher = RequestHasher::new(&store.secret_key.for_request_hashes());
     let (conversation, made) = compose(context, &ports, hasher, &channel, &arguments.to).await?;
     life.tell("the conversation is on disk, its message is queued".into());
-    let watched = watch(&*ports.conversations, channel.tenant_id, made.message_id, &mut life);
-    let found = tokio::select! {
-        found = watched => found?,
+    let watch = Watch { ports: &ports, tenant: channel.tenant_id, channel: channel.id, message: made.message_id };
+    let outcome = tokio::select! {
+        outcome = watch.until_its_end(life) => outcome?,
         failed = deliver(&ports, conversation) => match failed? {},
     };
-    answer(&channel, Outcome { found, events: life.events })
+    answer(&channel, &outcome)
 }
 
 async fn compose(
@@ -88,12 +89,34 @@ async fn compose(
     };
     let composed = ComposeOutbound::new(compose, hasher, context.settings.compose).execute(&caller, command).await;
     let composed = composed.map_err(|error| match error {
-        ComposeError::Refused(problem) => Failure::new(problem.text),
+        ComposeError::Refused(problem) => refused(problem, channel),
         ComposeError::Store(error) => error.into(),
         other => Failure::new(format!("Nothing was composed: {other}")),
     })?;
     let made = composed.made.ok_or_else(|| Failure::new("The conversation was there already"))?;
     Ok((composed.conversation_id, made))
+}
+
+/// Nothing was stored: why, and the command that helps where one does.
+fn refused(problem: Problem, channel: &Channel) -> Failure {
+    let id = channel.id;
+    let remedy = match problem.code {
+        ProblemCode::ChannelDisabled => Some(("switches it on", format!("channel enable {id}"))),
+        ProblemCode::ChannelNotReady => Some(("tries its settings", format!("channel verify {id}"))),
+        ProblemCode::CountryNotAllowed => Some(("changes them", format!("channel set {id} --allowed-countries CODES"))),
+        ProblemCode::TemplateRequired => {
+            Some(("says what is to leave", format!("channel set {id} --outside-window JSON")))
+        }
+        ProblemCode::QuotaExceeded => {
+            Some(("lifts both", format!("channel set {id} --max-per-day none --max-per-contact-per-hour none")))
+        }
+        _ => None,
+    };
+    let failure = Failure::new(problem.text);
+    match remedy {
+        Some((does, command)) => failure.remedy(format!("{} {does}.", hint(&command))),
+        None => failure,
+    }
 }
 
 /// Runs the conversation as an engine would, for as long as somebody watches.
@@ -114,20 +137,33 @@ async fn deliver(ports: &Ports, conversation: ConversationId) -> Result<Infallib
     }
 }
 
-fn answer(channel: &Channel, outcome: Outcome) -> Result<Answer, Failure> {
-    let Outcome { found, events } = outcome;
-    let message = &found.message;
+fn answer(channel: &Channel, outcome: &Outcome) -> Result<Answer, Failure> {
+    let message = &outcome.found.message;
+    let waits_for = outcome.hold.as_ref().filter(|_| !message.status.is_settled());
     let json = json!({
         "channelId": channel.id.to_string(),
         "status": message.status.as_str(),
         "messageId": message.id.to_string(),
         "providerMessageId": message.provider_message_id,
         "error": message.error.as_ref().map(|error| json!({ "code": error.code, "text": error.text })),
-        "events": events.iter().map(|event| json!({ "seconds": event.seconds, "text": event.text })).collect::<Vec<_>>(),
+        "waitsFor": waits_for.map(|hold| json!({ "code": hold.code(), "text": hold.text() })),
+        "events": outcome.events.iter().map(|event| json!({ "seconds": event.seconds, "text": event.text })).collect::<Vec<_>>(),
     });
-    if !matches!(message.status, MessageStatus::Sent | MessageStatus::Delivered | MessageStatus::Read) {
-        return Err(not_sent(&found, None, json));
+    if outcome.is_sent() {
+        let id = taken_as(message);
+        return Ok(Answer::new(json, format!("{} took it{id}.", channel.transport)));
     }
-    let id = message.provider_message_id.as_deref().unwrap_or_default();
-    Ok(Answer::new(json, format!("{} took it{}{id}.", channel.transport, if id.is_empty() { "" } else { " as " })))
+    // The channel works: its provider took what asks the contact to write.
+    if let Some((opener, hold)) = outcome.asked() {
+        let (id, remedy) = (taken_as(&opener.message), hold.remedy(channel.id, message.id));
+        let text =
+            format!("{} took what asks the contact to write{id}. Now {}. {remedy}", channel.transport, hold.text());
+        return Ok(Answer::new(json, text));
+    }
+    Err(outcome.not_sent(remedy_on(channel.id), json))
+}
+
+/// Such as ` as SM123`; nothing where the provider named it not.
+fn taken_as(message: &Message) -> String {
+    message.provider_message_id.as_ref().map(|id| format!(" as {id}")).unwrap_or_default()
 }

@@ -5,7 +5,7 @@ use crate::cli::{KeyArgs, KeyCommand};
 use crate::failure::Failure;
 use crate::hints::hint;
 use crate::maker::{Maker, NewKey};
-use crate::printer::{Answer, table};
+use crate::printer::Answer;
 use crate::system::SystemClock;
 use overture_database::Database;
 use overture_domain::entities::{ApiKey, Scope};
@@ -21,12 +21,14 @@ pub(super) async fn run(context: &Context, command: KeyCommand) -> Result<Answer
         KeyCommand::List { of } => {
             let tenant = the_tenant(&database, of).await?;
             let keys = ApiKeyRepo::list(&database, tenant.id).await?;
-            let items: Vec<_> = keys.iter().map(item).collect();
+            let data: Vec<_> = keys.iter().map(item).collect();
             let rows: Vec<_> = keys
                 .iter()
                 .map(|key| [key.id.to_string(), key.name.clone(), standing(key).to_owned(), scopes(key).join(",")])
                 .collect();
-            Ok(Answer::new(json!({ "items": items }), table(["ID", "NAME", "STATE", "SCOPES"], &rows)))
+            let none =
+                || format!("The tenant has no key yet. {} makes one.", hint("key create --name TEXT --scopes SCOPES"));
+            Ok(Answer::list(&data, ["ID", "NAME", "STATE", "SCOPES"], &rows, none))
         }
         KeyCommand::Revoke { id, of } => {
             for tenant in readable(&database, of).await? {

@@ -1,11 +1,11 @@
 //! `overture message list|show`: for people who look after an installation, so addresses are shown.
 
-use super::{Context, readable, the_tenant};
+use super::{Context, attention, readable, the_tenant};
 use crate::cli::MessageCommand;
 use crate::failure::Failure;
 use crate::hints::hint;
-use crate::printer::{Answer, table};
-use overture_domain::entities::{Attempt, AttemptOutcome, Direction, MessageError};
+use crate::printer::Answer;
+use overture_domain::entities::{Attempt, AttemptOutcome, Direction, MessageError, MessageStatus};
 use overture_domain::ports::{ConversationRepo, InboundRepo, MessageDetails, UnplacedMessage};
 use overture_domain::time::Timestamp;
 use overture_domain::values::DisplayName;
@@ -17,18 +17,18 @@ const GLANCE: usize = 60;
 pub(super) async fn run(context: &Context, command: MessageCommand) -> Result<Answer, Failure> {
     let database = context.open().await?;
     match command {
-        MessageCommand::List { unplaced, limit, of } => {
-            let tenant = the_tenant(&database, of).await?;
+        MessageCommand::List { status, attention, unplaced, limit, of } => {
+            let tenant = the_tenant(&database, of).await?.id;
             if unplaced {
-                return Ok(strays(&database.unplaced(tenant.id, limit).await?));
+                return Ok(strays(&database.unplaced(tenant, limit).await?));
             }
-            let messages = database.newest_messages(tenant.id, limit).await?;
-            let items: Vec<_> = messages.iter().map(item).collect();
-            let rows: Vec<_> = messages.iter().map(row).collect();
-            Ok(Answer::new(
-                json!({ "items": items }),
-                table(["ID", "CREATED", "TYPE", "STATUS", "TO OR FROM", "ERROR"], &rows),
-            ))
+            if attention {
+                return Ok(attention::answer(&database.with_attention(tenant, limit).await?));
+            }
+            Ok(match status {
+                Some(status) => listed(&database.messages_by_status(tenant, status, limit).await?, Some(status)),
+                None => listed(&database.newest_messages(tenant, limit).await?, None),
+            })
         }
         MessageCommand::Show { id, of } => {
             for tenant in readable(&database, of).await? {
@@ -42,12 +42,21 @@ pub(super) async fn run(context: &Context, command: MessageCommand) -> Result<An
     }
 }
 
+fn listed(messages: &[MessageDetails], status: Option<MessageStatus>) -> Answer {
+    let data: Vec<_> = messages.iter().map(item).collect();
+    let rows: Vec<_> = messages.iter().map(row).collect();
+    Answer::list(&data, ["ID", "CREATED", "TYPE", "STATUS", "TO OR FROM", "ERROR"], &rows, || match status {
+        Some(status) => format!("No message is {status}. {} shows the newest.", hint("message list")),
+        None => format!("There is no message yet. {} sends one.", hint("channel test ID --to ADDRESS")),
+    })
+}
+
 /// What stands in no conversation.
 fn strays(messages: &[UnplacedMessage]) -> Answer {
-    let items: Vec<_> = messages.iter().map(stray).collect();
+    let data: Vec<_> = messages.iter().map(stray).collect();
     let rows: Vec<_> = messages.iter().map(stray_row).collect();
     let headings = ["RECEIVED", "CHANNEL", "FROM", "NAME", "KIND", "CONTENT"];
-    Answer::new(json!({ "items": items }), table(headings, &rows))
+    Answer::list(&data, headings, &rows, || "Everything that came stands in a conversation.".into())
 }
 
 fn stray(message: &UnplacedMessage) -> Value {

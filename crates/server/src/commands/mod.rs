@@ -1,11 +1,14 @@
 //! The commands: one file for each thing they are about. Each opens what it needs, asks the ports, and answers once.
 
+mod attention;
 mod channel;
 mod channel_care;
+mod channel_example;
 mod channel_set;
 mod channel_test;
 mod dev;
 mod doctor;
+mod holding;
 mod init;
 mod key;
 mod life;
@@ -15,6 +18,7 @@ mod serve;
 mod status;
 mod tenant;
 mod try_out;
+mod watching;
 mod workspace;
 
 use crate::cli::{ChannelCommand, Command, OfTenant};
@@ -119,11 +123,7 @@ async fn the_tenant(tenants: &dyn TenantRepo, of: OfTenant) -> Result<Tenant, Fa
         })?,
         (None, [_]) => 0,
         (None, []) => {
-            return Err(Failure::new("There is no tenant yet").remedy(format!(
-                "{} makes a demo tenant, {} an empty one.",
-                hint("init"),
-                hint("tenant add --name TEXT")
-            )));
+            return Err(Failure::new("There is no tenant yet").remedy(how_to_make_one()));
         }
         (None, _) => {
             return Err(Failure::usage("There are several tenants")
@@ -131,6 +131,11 @@ async fn the_tenant(tenants: &dyn TenantRepo, of: OfTenant) -> Result<Tenant, Fa
         }
     };
     Ok(all.swap_remove(position))
+}
+
+/// How a first tenant is made.
+fn how_to_make_one() -> String {
+    format!("{} makes a demo tenant, {} an empty one.", hint("init"), hint("tenant add --name TEXT"))
 }
 
 /// Whose things a reader may look at: those of the named tenant, or of all.

@@ -1,10 +1,10 @@
 //! `overture tenant add|list`.
 
-use super::Context;
+use super::{Context, how_to_make_one};
 use crate::cli::TenantCommand;
 use crate::failure::Failure;
 use crate::maker::Maker;
-use crate::printer::{Answer, table};
+use crate::printer::Answer;
 use overture_domain::ports::TenantRepo;
 use serde_json::json;
 
@@ -17,12 +17,12 @@ pub(super) async fn run(context: &Context, command: TenantCommand) -> Result<Ans
         }
         TenantCommand::List => {
             let tenants = context.open().await?.tenants().await?;
-            let items: Vec<_> = tenants
+            let data: Vec<_> = tenants
                 .iter()
                 .map(|tenant| json!({ "id": tenant.id.to_string(), "name": tenant.name, "createdAt": tenant.created_at.to_string() }))
                 .collect();
             let rows: Vec<_> = tenants.into_iter().map(|tenant| [tenant.id.to_string(), tenant.name]).collect();
-            Ok(Answer::new(json!({ "items": items }), table(["ID", "NAME"], &rows)))
+            Ok(Answer::list(&data, ["ID", "NAME"], &rows, || format!("There is no tenant yet. {}", how_to_make_one())))
         }
     }
 }

@@ -1,8 +1,9 @@
 //! `overture try`: one message through the HTTP API of a server of its own, and what becomes of it, line by line.
 
 use super::Context;
-use super::life::{Event, Life, Told};
+use super::life::Life;
 use super::serve::{Served, Signals};
+use super::watching::{DELIVER_WITHIN, Outcome, Watch};
 use crate::cli::TryArgs;
 use crate::config::{DatabaseKind, EngineKind, Settings};
 use crate::failure::Failure;
@@ -12,23 +13,13 @@ use crate::printer::{Answer, Printer};
 use crate::store;
 use crate::terminal;
 use anyhow::Context as _;
-use overture_domain::entities::{Attempt, AttemptOutcome, ChannelKind, EXPIRED, MessageStatus, Transport};
-use overture_domain::ids::{ChannelId, MessageId, TenantId};
-use overture_domain::ports::{ConversationRepo, MessageDetails};
+use overture_domain::entities::{ChannelKind, Transport};
+use overture_domain::ids::{ChannelId, MessageId};
 use overture_domain::use_cases::WrittenLimits;
 use overture_domain::values::{EmailAddress, Flaw, PhoneNumber, Secret};
 use serde_json::{Value, json};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
-use std::time::Duration;
-
-/// How long the message may be tried: long enough for a slow server, short enough for a person who watches.
-pub(super) const DELIVER_WITHIN: &str = "PT1M";
-const DELIVER_WITHIN_WORDS: &str = "a minute";
-/// What is waited for beyond that: the message is then `expired`, or nothing works.
-const DEADLINE: Duration = Duration::from_secs(90);
-/// How often the message is looked at.
-const LOOK_EVERY: Duration = Duration::from_millis(20);
 
 pub(super) async fn run(context: &Context, arguments: &TryArgs) -> Result<(), Failure> {
     let kind = kind_of(&arguments.to)?;
@@ -66,7 +57,7 @@ pub(super) async fn run(context: &Context, arguments: &TryArgs) -> Result<(), Fa
         () = signals.wait() => Err(Failure::new("You stopped it before the message had ended")),
     };
     served.stop().await;
-    answer(context.printer, outcome?, server.as_ref(), &settings.outbox)
+    answer(context.printer, &outcome?, server.as_ref(), &settings.outbox)
 }
 
 /// What kind of channel reaches this address.
@@ -119,12 +110,6 @@ fn settings_in(folder: &Path, configured: &Settings) -> Settings {
     settings
 }
 
-/// What became of the message.
-pub(super) struct Outcome {
-    pub(super) found: MessageDetails,
-    pub(super) events: Vec<Event>,
-}
-
 async fn send(
     printer: Printer,
     served: &Served,
@@ -149,9 +134,7 @@ async fn send(
     }
     let mut life = Life::begin(printer);
     let message = compose(&served.url(), key, &body, &mut life).await?;
-    let repo = &*served.running.ports.conversations;
-    let found = watch(repo, demo.tenant, message, &mut life).await?;
-    Ok(Outcome { found, events: life.events })
+    Watch { ports: &served.running.ports, tenant: demo.tenant, channel, message }.until_its_end(life).await
 }
 
 async fn compose(url: &str, key: &Secret, body: &Value, life: &mut Life) -> Result<MessageId, Failure> {
@@ -176,58 +159,19 @@ async fn post(url: &str, key: &Secret, body: &Value) -> anyhow::Result<(reqwest:
     Ok((response.status(), response.json().await?))
 }
 
-/// Tells what happens to a message until nothing more will: it has ended, or its channel is at fault, which no waiting
-/// mends.
-pub(super) async fn watch(
-    conversations: &dyn ConversationRepo,
-    tenant: TenantId,
-    id: MessageId,
-    life: &mut Life,
-) -> Result<MessageDetails, Failure> {
-    let mut told = Told::default();
-    while life.elapsed() < DEADLINE {
-        let found = conversations.message(tenant, id).await?.ok_or_else(|| Failure::new("The message is gone"))?;
-        for (at, text) in told.news(&found.attempts) {
-            life.tell_of(at, text);
-        }
-        if found.message.status.is_settled() {
-            let attempts = if found.attempts.len() > 1 {
-                format!(" after {} attempts", found.attempts.len())
-            } else {
-                String::new()
-            };
-            life.tell(format!("the message is {}{attempts}", found.message.status));
-            return Ok(found);
-        }
-        if fault(&found).is_some() {
-            return Ok(found);
-        }
-        tokio::time::sleep(LOOK_EVERY).await;
-    }
-    Err(Failure::new(format!("The message did not end within {} s", DEADLINE.as_secs()))
-        .remedy("Run it again with OVERTURE__LOG__LEVEL=debug and look at what is logged."))
-}
-
-/// The attempt that found the channel at fault, if the newest one did.
-fn fault(found: &MessageDetails) -> Option<&Attempt> {
-    found.attempts.last().filter(|attempt| attempt.outcome == Some(AttemptOutcome::ChannelFault))
-}
-
-fn answer(printer: Printer, outcome: Outcome, server: Option<&MailServer>, outbox: &Path) -> Result<(), Failure> {
-    let Outcome { found, events } = outcome;
-    let message = &found.message;
-    let sent = matches!(message.status, MessageStatus::Sent | MessageStatus::Delivered | MessageStatus::Read);
-    let file = if sent && server.is_none() { file_of(outbox, message.id) } else { None };
+fn answer(printer: Printer, outcome: &Outcome, server: Option<&MailServer>, outbox: &Path) -> Result<(), Failure> {
+    let message = &outcome.found.message;
+    let file = if outcome.is_sent() && server.is_none() { file_of(outbox, message.id) } else { None };
     let json = json!({
         "status": message.status.as_str(),
         "messageId": message.id.to_string(),
         "providerMessageId": message.provider_message_id,
         "error": message.error.as_ref().map(|error| json!({ "code": error.code, "text": error.text })),
         "file": file,
-        "events": events.iter().map(|event| json!({ "seconds": event.seconds, "text": event.text })).collect::<Vec<_>>(),
+        "events": outcome.events.iter().map(|event| json!({ "seconds": event.seconds, "text": event.text })).collect::<Vec<_>>(),
     });
-    if !sent {
-        return Err(not_sent(&found, server, json));
+    if !outcome.is_sent() {
+        return Err(outcome.not_sent(|code| server.and_then(|server| server.remedy(code)), json));
     }
     let id = message.provider_message_id.as_deref().unwrap_or_default();
     let text = match file {
@@ -236,38 +180,6 @@ fn answer(printer: Printer, outcome: Outcome, server: Option<&MailServer>, outbo
     };
     printer.answer(&Answer::new(json, text));
     Ok(())
-}
-
-/// The cause first, then what to do about it.
-pub(super) fn not_sent(found: &MessageDetails, server: Option<&MailServer>, mut json: Value) -> Failure {
-    let last = found.attempts.iter().rev().find_map(|attempt| attempt.text.as_deref());
-    let (cause, remedy) = match (fault(found), &found.message.error) {
-        (Some(Attempt { code, text, .. }), _) => {
-            let code = code.as_deref().unwrap_or_default();
-            let cause = text.as_deref().unwrap_or(code);
-            json["error"] = json!({ "code": code, "text": cause });
-            (cause, server.and_then(|server| server.remedy(code)))
-        }
-        // That time is up is no cause: the cause is what kept it from leaving.
-        (None, Some(error)) if error.code == EXPIRED => {
-            let times = match found.message.attempts {
-                1 => format!("It was tried once in {DELIVER_WITHIN_WORDS}."),
-                times => format!("It was tried {times} times in {DELIVER_WITHIN_WORDS}."),
-            };
-            (last.unwrap_or(error.text.as_str()), Some(times))
-        }
-        (None, Some(error)) => {
-            let last = last.filter(|last| *last != error.text);
-            (error.text.as_str(), last.map(|last| format!("The last attempt ended so: {last}")))
-        }
-        (None, None) => (found.message.status.as_str(), None),
-    };
-    json["remedy"] = json!(remedy);
-    let failure = Failure::new(format!("The message was not sent: {cause}")).told_as(json);
-    match remedy {
-        Some(remedy) => failure.remedy(remedy),
-        None => failure,
-    }
 }
 
 /// The file that the sandbox wrote.

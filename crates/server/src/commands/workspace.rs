@@ -3,8 +3,9 @@
 use super::{Context, the_tenant};
 use crate::cli::WorkspaceCommand;
 use crate::failure::Failure;
+use crate::hints::hint;
 use crate::maker::Maker;
-use crate::printer::{Answer, table};
+use crate::printer::Answer;
 use overture_domain::ports::TenantRepo;
 use serde_json::json;
 
@@ -19,13 +20,14 @@ pub(super) async fn run(context: &Context, command: WorkspaceCommand) -> Result<
         WorkspaceCommand::List { of } => {
             let tenant = the_tenant(&database, of).await?;
             let workspaces = database.workspaces(tenant.id).await?;
-            let items: Vec<_> = workspaces
+            let data: Vec<_> = workspaces
                 .iter()
                 .map(|workspace| json!({ "id": workspace.id.to_string(), "name": workspace.name, "createdAt": workspace.created_at.to_string() }))
                 .collect();
             let rows: Vec<_> =
                 workspaces.into_iter().map(|workspace| [workspace.id.to_string(), workspace.name]).collect();
-            Ok(Answer::new(json!({ "items": items }), table(["ID", "NAME"], &rows)))
+            let none = || format!("The tenant has no workspace yet. {} makes one.", hint("workspace add --name TEXT"));
+            Ok(Answer::list(&data, ["ID", "NAME"], &rows, none))
         }
     }
 }

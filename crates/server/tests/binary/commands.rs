@@ -337,6 +337,7 @@ fn a_channel_is_changed_in_what_is_named_and_secrets_stay_where_they_were_entere
     for (arguments, expected) in [
         (vec!["--config", &elsewhere], "authToken"),
         (vec!["--config", r#"{"colour":"hunter2"}"#], "colour"),
+        (vec!["--config", "{"], r#"{"accountSid":"#),
         (vec!["--max-per-day", "0"], "--max-per-day"),
         (vec![], "Nothing is to be changed"),
     ] {
@@ -388,6 +389,8 @@ fn a_channel_that_is_verified_is_active_and_one_that_does_not_work_says_which_ou
     let answer = installation.json(&["channel", "verify", sandbox]);
     assert_eq!(answer, json!({ "channelId": sandbox, "outcome": "ok" }));
     assert_eq!(installation.json(&["channel", "templates", sandbox]), json!({ "items": [] }));
+    let told = text(&installation.run(&["channel", "templates", sandbox]).stdout);
+    assert!(told.contains("email has no templates"), "{told}");
 
     let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let config = json!({ "host": "127.0.0.1", "port": free, "tls": "none", "from": "a@example.com" }).to_string();

@@ -3,9 +3,11 @@
 
 #![expect(clippy::expect_used, reason = "a helper that cannot go on fails its test")]
 
+mod channel_test;
 mod channels;
 mod commands;
 mod configuration;
+mod logging;
 mod messages;
 mod serving;
 mod support;

@@ -34,3 +34,37 @@ fn what_came_and_stands_in_no_conversation_is_listed_newest_first() {
     assert!(text(&installation.run(&["status"]).stdout).contains("message list --unplaced"));
     assert_eq!(installation.json(&["message", "list"]), json!({ "items": [] }));
 }
+
+#[test]
+fn what_asks_for_a_person_is_listed_by_the_commands_that_status_names() {
+    const FAIL: &str = "import sqlite3, sys, uuid\n\
+        database = sqlite3.connect('data/overture.db', timeout=30)\n\
+        database.execute(\"UPDATE messages SET status = 'failed', error_code = 'unreachable' WHERE id = ?\", (uuid.UUID(sys.argv[2]).bytes,))\n\
+        database.execute(\"UPDATE conversations SET attention_reason = 'message_failed', attention_since = 1000, attention_message_id = ?1 \
+        WHERE id = (SELECT conversation_id FROM messages WHERE id = ?1)\", (uuid.UUID(sys.argv[2]).bytes,))\n\
+        database.commit()";
+    let installation = Installation::new();
+    let channel = installation.json(&["init"])["channels"]["sms"].as_str().unwrap().to_owned();
+    let (failed, asking) = (["message", "list", "--status", "failed"], ["message", "list", "--attention"]);
+    for (list, says) in [(&failed[..], "No message is failed"), (&asking[..], "asks for a person")] {
+        assert_eq!(installation.json(list), json!({ "items": [] }));
+        assert!(text(&installation.run(list).stdout).contains(says));
+    }
+    let send = || installation.json(&["channel", "test", &channel, "--to", "+4915112345678"])["messageId"].clone();
+    let (message, _sent) = (send(), send());
+    let output = installation.python(FAIL, &[message.as_str().unwrap()]);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+
+    let told = text(&installation.run(&["status"]).stdout);
+    for list in [failed.join(" "), asking.join(" ")] {
+        assert!(told.contains(&format!("{list}` shows them")), "{told}");
+    }
+    let data = installation.json(&failed)["items"].clone();
+    assert_eq!((data.as_array().unwrap().len(), &data[0]["id"]), (1, &message));
+    let data = installation.json(&asking)["items"].clone();
+    assert_eq!((data.as_array().unwrap().len(), &data[0]["messageId"]), (1, &message));
+    assert_eq!((&data[0]["reason"], &data[0]["since"]), (&json!("message_failed"), &json!("1970-01-01T00:00:01.000Z")));
+    assert!(text(&installation.run(&asking).stdout).contains("+4915112345678"));
+    let (code, told) = installation.refusal(&["message", "list", "--status", "lost"]);
+    assert!(code == 2 && told.contains("unconfirmed"), "{told}");
+}

@@ -3,7 +3,7 @@
 use super::MemoryStore;
 use super::tables::{ConversationRow, MessageRow, Tables};
 use async_trait::async_trait;
-use overture_domain::entities::{Address, AddressKind, Contact, Conversation, Message};
+use overture_domain::entities::{Address, AddressKind, Contact, Conversation, Message, MessageStatus};
 use overture_domain::ids::{ContactId, ConversationId, MessageId, TenantId};
 use overture_domain::ports::{
     ContactRepo, ConversationRepo, EarlierRequest, KeyedHash, KnownContacts, MessageDetails, OpenConversation,
@@ -52,6 +52,30 @@ impl ConversationRepo for MemoryStore {
             rows.sort_by_key(|row| Reverse((row.message.created_at, row.message.id)));
             let own = rows.into_iter().filter_map(|row| tables.details(tenant, row));
             own.take(limit as usize).collect()
+        })
+    }
+
+    async fn messages_by_status(
+        &self,
+        tenant: TenantId,
+        status: MessageStatus,
+        limit: u32,
+    ) -> Result<Vec<MessageDetails>, StoreError> {
+        self.transact(|tables, _| {
+            let mut rows: Vec<_> = tables.messages.values().filter(|row| row.message.status == status).collect();
+            rows.sort_by_key(|row| Reverse((row.message.conversation_id, row.message.id)));
+            let own = rows.into_iter().filter_map(|row| tables.details(tenant, row));
+            own.take(limit as usize).collect()
+        })
+    }
+
+    async fn with_attention(&self, tenant: TenantId, limit: u32) -> Result<Vec<Conversation>, StoreError> {
+        self.transact(|tables, _| {
+            let own = tables.conversations.values().filter(|row| row.conversation.tenant_id == tenant);
+            let asking = own.filter_map(|row| Some((row.conversation.attention?.since, row)));
+            let mut asking: Vec<_> = asking.collect();
+            asking.sort_by_key(|(since, row)| Reverse((*since, row.conversation.id)));
+            asking.into_iter().take(limit as usize).map(|(_, row)| tables.shown(row)).collect()
         })
     }
 

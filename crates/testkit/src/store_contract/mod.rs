@@ -185,6 +185,8 @@ macro_rules! store_contract {
                     what_does_not_exist_is_absent_and_no_error
                     messages_are_read_after_a_position
                     the_newest_messages_come_first_and_no_more_than_asked
+                    messages_that_stand_alike_are_read_no_more_than_asked
+                    conversations_that_ask_for_a_person_are_read_with_what_they_ask_for
                     what_has_no_place_is_read_newest_first_and_no_more_than_asked
                     the_overview_counts_what_is_there
                     a_store_that_works_answers;

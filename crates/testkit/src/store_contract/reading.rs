@@ -58,6 +58,50 @@ pub async fn the_newest_messages_come_first_and_no_more_than_asked(stage: &Stage
     assert_eq!(newest(stage, u32::MAX).await, expected);
 }
 
+/// Those of the newest conversations first, and no other tenant's.
+pub async fn messages_that_stand_alike_are_read_no_more_than_asked(stage: &Stage) {
+    let mut failed = Vec::new();
+    for _ in 0..3 {
+        let (opening, _queued) = (stage.opened().await, stage.opened().await);
+        stage.apply(&stage.change(&opening, MessageStatus::Failed).await).await;
+        failed.insert(0, opening.message_id);
+    }
+    let conversations = &stage.ports.conversations;
+    let read = async |tenant, status, limit| {
+        let read = conversations.messages_by_status(tenant, status, limit).await.expect("messages_by_status");
+        assert!(read.iter().all(|details| details.message.status == status));
+        read.into_iter().map(|details| details.message.id).collect::<Vec<_>>()
+    };
+    let (home, other) = (stage.home.tenant, stage.another_tenant().await.tenant);
+    assert_eq!(read(home, MessageStatus::Failed, 10).await, failed);
+    assert_eq!(read(home, MessageStatus::Failed, 2).await, failed[..2]);
+    assert_eq!(read(home, MessageStatus::Queued, 10).await.len(), 3);
+    assert_eq!(read(home, MessageStatus::Unconfirmed, 10).await, []);
+    assert_eq!(read(other, MessageStatus::Failed, 10).await, []);
+}
+
+/// Those that began to last first, and no other tenant's.
+pub async fn conversations_that_ask_for_a_person_are_read_with_what_they_ask_for(stage: &Stage) {
+    let mut asking = Vec::new();
+    for seconds in [5, 9, 1] {
+        let (opening, _content) = (stage.opened().await, stage.opened().await);
+        let mut change = stage.change(&opening, MessageStatus::Failed).await;
+        let (reason, since) = (AttentionReason::MessageFailed, Timestamp::from_millis(seconds * 1_000));
+        change.attention = Some(Attention { reason, since, message_id: Some(opening.message_id) });
+        stage.apply(&change).await;
+        asking.push((since, opening.conversation_id, change.attention));
+    }
+    asking.sort_unstable_by_key(|(since, ..)| std::cmp::Reverse(*since));
+    let conversations = &stage.ports.conversations;
+    let read = async |tenant, limit| conversations.with_attention(tenant, limit).await.expect("with_attention");
+    let found = read(stage.home.tenant, 10).await;
+    let expected: Vec<_> = asking.iter().map(|(_, id, attention)| (*id, *attention)).collect();
+    assert_eq!(found.iter().map(|it| (it.id, it.attention)).collect::<Vec<_>>(), expected);
+    assert_eq!(Some(&found[0]), conversations.find(stage.home.tenant, expected[0].0).await.expect("find").as_ref());
+    assert_eq!(read(stage.home.tenant, 2).await, found[..2]);
+    assert_eq!(read(stage.another_tenant().await.tenant, 10).await, []);
+}
+
 /// As it came, over all channels of the tenant and no other's.
 pub async fn what_has_no_place_is_read_newest_first_and_no_more_than_asked(stage: &Stage) {
     let (one, other) = (stage.sms_channel().await, stage.whatsapp_channel().await);

@@ -97,6 +97,7 @@ impl AddChannel {
             created_at: self.clock.now(),
         };
         self.channels.add(&channel, &settings).await?;
+        tracing::info!(channel_id = %channel.id, workspace_id = %workspace, %transport, state = %channel.state, "a channel was made");
         Ok(ChannelDetails { channel, public: settings.public, secrets: settings.secrets.into_keys().collect() })
     }
 }

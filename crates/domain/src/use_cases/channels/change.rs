@@ -28,6 +28,25 @@ pub struct ChannelPatch {
     pub limits: WrittenLimits,
 }
 
+impl ChannelPatch {
+    /// The names of what it writes, never a value.
+    fn fields(&self) -> Vec<String> {
+        let settings = self.config.iter().flat_map(|config| config.keys());
+        let mut fields: Vec<_> = settings.map(|name| format!("config.{name}")).collect();
+        let others = [
+            ("displayName", self.display_name.is_some()),
+            ("enabled", self.enabled.is_some()),
+            ("outsideWindow", self.outside_window.is_some()),
+            ("maxPerSecond", self.limits.max_per_second.is_some()),
+            ("maxPerDay", self.limits.max_per_day.is_some()),
+            ("maxPerContactPerHour", self.limits.max_per_contact_per_hour.is_some()),
+            ("allowedCountries", self.limits.allowed_countries.is_some()),
+        ];
+        fields.extend(others.iter().filter(|(_, written)| *written).map(|(name, _)| (*name).to_owned()));
+        fields
+    }
+}
+
 /// Changes a channel. Its state stays: whether new settings work is shown by verifying or by the next message, which a
 /// channel in `error` may send at once.
 pub struct ChangeChannel {
@@ -60,6 +79,8 @@ impl ChangeChannel {
             let found = reach.channel(&*self.registry, id).await?;
             let Some(revision) = self.revision(&found, patch).await? else { return Ok(found) };
             if self.registry.revise(&revision).await? {
+                let fields = patch.fields().join(",");
+                tracing::info!(channel_id = %id, fields, enabled = patch.enabled, "a channel was changed");
                 return reach.channel(&*self.registry, id).await;
             }
         }

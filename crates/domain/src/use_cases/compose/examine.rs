@@ -1,7 +1,7 @@
 //! The contract's table: a pure function from what came and what is known to problems or a plan, in the contract's order.
 
 use super::command::Fields;
-use super::contact::{ChosenContact, Named, choose};
+use super::contact::{Choice, ChosenContact, Named, choose};
 use super::wording::{Worded, word};
 use super::{Details, Problem, ProblemCode};
 use crate::entities::{Address, Channel, ChannelKind, ChannelState, Recipient};
@@ -70,8 +70,26 @@ pub(super) struct Plan {
     pub(super) notices: Vec<Notice>,
 }
 
+/// What came of a request: every problem in the contract's order, and whatever could be decided all the same.
+pub(super) struct Findings {
+    pub(super) problems: Vec<Problem>,
+    pub(super) channel: Option<Channel>,
+    pub(super) choice: Option<Choice>,
+    pub(super) worded: Option<Worded>,
+    pub(super) deliver_within: Option<Option<DeliverWithin>>,
+    pub(super) notices: Vec<Notice>,
+    subject: Option<Option<Subject>>,
+    content: Option<Content>,
+    agent: Option<Option<Agent>>,
+}
+
 /// Every problem in the contract's order, at least one; or the plan.
 pub(super) fn examine(fields: &Fields, known: &Known, strict: bool) -> Result<Plan, Vec<Problem>> {
+    findings(fields, known, strict).into_plan()
+}
+
+/// Looks at everything, whatever is wrong before it.
+pub(super) fn findings(fields: &Fields, known: &Known, strict: bool) -> Findings {
     let mut found = Found::default();
     let channel = found.channel(fields, &known.place);
     let contact_known = found.contact_named(fields, &known.contacts);
@@ -87,34 +105,33 @@ pub(super) fn examine(fields: &Fields, known: &Known, strict: bool) -> Result<Pl
     found.note(fields.contact_name.as_ref().map_err(Problem::clone));
     let subject = found.subject(fields, kind);
     let content = found.content(fields, kind, known.sms_segments);
-    let wording = found.wording(fields, channel.as_ref(), content.as_ref(), known);
+    let worded = found.wording(fields, channel.as_ref(), content.as_ref(), known);
     let deliver_within = found.note(fields.deliver_within.clone());
     let agent = found.note(fields.agent.clone());
-    let (
-        Some(channel),
-        Some(choice),
-        Some(subject),
-        Some(content),
-        Some(wording),
-        Some(deliver_within),
-        Some(agent),
-        true,
-    ) = (channel, choice, subject, content, wording, deliver_within, agent, found.0.is_empty())
-    else {
-        return Err(found.0);
-    };
-    let notices = notices(fields, &channel, choice.notice);
-    Ok(Plan {
-        channel,
-        contact: choice.contact,
-        recipient: choice.recipient,
-        subject,
-        content,
-        worded: wording,
-        deliver_within,
-        agent,
-        notices,
-    })
+    let about_contact = choice.as_ref().and_then(|choice| choice.notice);
+    let notices = channel.as_ref().map(|channel| notices(fields, channel, about_contact)).unwrap_or_default();
+    Findings { problems: found.0, channel, choice, worded, deliver_within, notices, subject, content, agent }
+}
+
+impl Findings {
+    fn into_plan(self) -> Result<Plan, Vec<Problem>> {
+        let Self { problems, channel, choice, worded, deliver_within, notices, subject, content, agent } = self;
+        let (
+            Some(channel),
+            Some(choice),
+            Some(subject),
+            Some(content),
+            Some(worded),
+            Some(deliver_within),
+            Some(agent),
+            true,
+        ) = (channel, choice, subject, content, worded, deliver_within, agent, problems.is_empty())
+        else {
+            return Err(problems);
+        };
+        let (contact, recipient) = (choice.contact, choice.recipient);
+        Ok(Plan { channel, contact, recipient, subject, content, worded, deliver_within, agent, notices })
+    }
 }
 
 /// A number must lie in a country that the channel writes to; one whose country cannot be told may lie anywhere.

@@ -1,9 +1,10 @@
 //! Says what a compose would do, and does nothing.
 
 use super::contact::ChosenContact;
-use super::examine::{Known, examine};
+use super::examine::{Findings, Known, findings};
 use super::lookups::Lookups;
-use super::{ComposeCommand, ComposeError, ComposeRules, Problem, authorise, visible};
+use super::wording::Worded;
+use super::{ComposeCommand, ComposeError, ComposeRules, Fields, Problem, authorise, visible};
 use crate::entities::{Caller, Channel, ChannelKind, QuotaExceeded, Recipient, Scope};
 use crate::ids::ContactId;
 use crate::notice::Notice;
@@ -21,28 +22,26 @@ pub struct PreviewOutbound {
 
 /// What a compose would do.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Preview {
-    /// It would be refused; the first problem is what compose answers.
-    Refused(Vec<Problem>),
-    /// It would open a conversation.
-    Opens(Box<Outlook>),
+pub struct Preview {
+    /// Everything that is wrong; the first is what compose answers. None: it would open a conversation.
+    pub problems: Vec<Problem>,
+    /// What would be opened and what would leave, as far as it can be told beside what is wrong.
+    pub outlook: Outlook,
 }
 
-/// What would be opened and what would leave.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// What would be opened and what would leave. What is `None` does not apply, or cannot be told for what is wrong.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Outlook {
-    /// The channel.
-    pub channel: Channel,
     /// From which address, number or service the channel sends, if its settings say.
     pub from: Option<String>,
     /// To whom.
-    pub recipient: Recipient,
-    /// The contact that would be used; `None`: a new one. Only for a key that may read contacts.
+    pub recipient: Option<Recipient>,
+    /// The contact that would be used; the inner `None`: a new one. Only for a key that may read contacts.
     pub contact: Option<Option<ContactId>>,
     /// Whether the contact has written within a day; `None` where the channel has no window.
     pub window_open: Option<bool>,
-    /// What was written.
-    pub content: Content,
+    /// What was written, where that is what would leave.
+    pub content: Option<Content>,
     /// The template that would leave instead.
     pub template: Option<FilledTemplate>,
     /// What would ask the contact to write first; the text is held for that.
@@ -50,7 +49,7 @@ pub struct Outlook {
     /// How many segments it takes, on SMS.
     pub segments: Option<SmsSegments>,
     /// How long it may be tried.
-    pub deliver_within: DeliverWithin,
+    pub deliver_within: Option<DeliverWithin>,
     /// What deserves a look.
     pub notices: Vec<Notice>,
 }
@@ -68,7 +67,7 @@ impl PreviewOutbound {
         Self { lookups, channels, quotas, rules }
     }
 
-    /// Looks at everything a compose looks at.
+    /// Looks at everything a compose looks at, and tells what it can beside what is wrong.
     ///
     /// # Errors
     /// What the key does not allow, and what the store cannot; never a problem of the request itself.
@@ -76,33 +75,47 @@ impl PreviewOutbound {
         let fields = command.parse();
         authorise(caller, command, &fields)?;
         let known = self.lookups.load(caller, &fields).await?;
-        let plan = match examine(&fields, &known, command.strict) {
-            Ok(plan) => plan,
-            Err(problems) => return Ok(Preview::Refused(problems)),
-        };
-        if let Some(exceeded) = self.exceeded(&plan.channel, &plan.recipient).await? {
-            return Ok(Preview::Refused(vec![exceeded.into()]));
+        let mut found = findings(&fields, &known, command.strict);
+        if let (Some(channel), Some(choice), []) = (&found.channel, &found.choice, &found.problems[..]) {
+            let exceeded = self.exceeded(channel, &choice.recipient).await?;
+            found.problems.extend(exceeded.map(Problem::from));
         }
-        let (template, opener) = leaves(plan.worded.wording, plan.worded.held.map(|(opener, _)| opener), &known);
-        let kind = plan.channel.kind;
-        let contact = match plan.contact {
+        let from = match &found.channel {
+            Some(channel) => self.from(channel).await?,
+            None => None,
+        };
+        let problems = std::mem::take(&mut found.problems);
+        Ok(Preview { problems, outlook: Outlook { from, ..self.outlook(caller, &fields, &known, found) } })
+    }
+
+    /// What can be told without asking for more.
+    fn outlook(&self, caller: &Caller, fields: &Fields, known: &Known, found: Findings) -> Outlook {
+        let Findings { channel, choice, worded, deliver_within, notices, .. } = found;
+        let kind = channel.as_ref().map(|channel| channel.kind);
+        let written = fields.content.as_ref().ok();
+        let contact = choice.as_ref().map(|choice| match &choice.contact {
             ChosenContact::Known { contact, .. } => Some(contact.id),
             ChosenContact::New { .. } => None,
-        };
-        Ok(Preview::Opens(Box::new(Outlook {
-            from: self.from(&plan.channel).await?,
-            recipient: plan.recipient,
+        });
+        // When somebody wrote was looked up for whoever was chosen.
+        let has_window = choice.is_some() && channel.as_ref().is_some_and(Channel::has_window);
+        let content = written.filter(|_| worded.is_some()).cloned();
+        let (template, opener) = worded.map_or((None, None), |worded| leaves(worded, known));
+        Outlook {
+            from: None,
+            recipient: choice.map(|choice| choice.recipient),
             // That nobody has an address is known only to whoever may read contacts.
-            contact: caller.may(Scope::ContactsRead).then_some(contact),
-            window_open: plan.channel.has_window().then_some(known.window_open),
-            segments: (kind == ChannelKind::Sms).then(|| SmsSegments::of(plan.content.as_str())),
-            deliver_within: plan.deliver_within.unwrap_or_else(|| self.rules.deliver_within.of(kind)),
-            notices: visible(caller, plan.notices),
-            channel: plan.channel,
-            content: plan.content,
+            contact: contact.filter(|_| caller.may(Scope::ContactsRead)),
+            window_open: has_window.then_some(known.window_open),
+            content,
             template,
             opener,
-        })))
+            segments: written.filter(|_| kind == Some(ChannelKind::Sms)).map(|text| SmsSegments::of(text.as_str())),
+            deliver_within: deliver_within
+                .zip(kind)
+                .map(|(within, kind)| within.unwrap_or_else(|| self.rules.deliver_within.of(kind))),
+            notices: visible(caller, notices),
+        }
     }
 
     async fn exceeded(&self, channel: &Channel, to: &Recipient) -> Result<Option<QuotaExceeded>, StoreError> {
@@ -127,15 +140,11 @@ impl PreviewOutbound {
 }
 
 /// The template that would leave now, and what would ask first.
-fn leaves(
-    wording: Wording,
-    opener: Option<FilledTemplate>,
-    known: &Known,
-) -> (Option<FilledTemplate>, Option<FilledTemplate>) {
-    let template = match wording {
+fn leaves(worded: Worded, known: &Known) -> (Option<FilledTemplate>, Option<FilledTemplate>) {
+    let template = match worded.wording {
         Wording::Template(filled) => Some(filled),
         Wording::OrTemplate(filled) => (!known.window_open).then_some(filled),
         Wording::AsWritten => None,
     };
-    (template, opener)
+    (template, worded.held.map(|(opener, _)| opener))
 }

@@ -4,7 +4,6 @@
 mod answers;
 mod fence;
 mod lease;
-mod logged;
 mod races;
 mod rest;
 

@@ -1,7 +1,7 @@
 //! The conversations of the store in memory, with trouble on demand.
 
 use async_trait::async_trait;
-use overture_domain::entities::{Conversation, Message};
+use overture_domain::entities::{Conversation, Message, MessageStatus};
 use overture_domain::ids::{ConversationId, MessageId, TenantId};
 use overture_domain::ports::{
     ConversationRepo, EarlierRequest, KeyedHash, MessageDetails, OpenConversation, OpenError, Opened, Position,
@@ -108,6 +108,19 @@ impl ConversationRepo for Conversations {
 
     async fn newest_messages(&self, tenant: TenantId, limit: u32) -> Result<Vec<MessageDetails>, StoreError> {
         self.store.newest_messages(tenant, limit).await
+    }
+
+    async fn messages_by_status(
+        &self,
+        tenant: TenantId,
+        status: MessageStatus,
+        limit: u32,
+    ) -> Result<Vec<MessageDetails>, StoreError> {
+        self.store.messages_by_status(tenant, status, limit).await
+    }
+
+    async fn with_attention(&self, tenant: TenantId, limit: u32) -> Result<Vec<Conversation>, StoreError> {
+        self.store.with_attention(tenant, limit).await
     }
 
     async fn message(&self, tenant: TenantId, id: MessageId) -> Result<Option<MessageDetails>, StoreError> {

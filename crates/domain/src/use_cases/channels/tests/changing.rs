@@ -3,7 +3,9 @@
 use super::*;
 use crate::entities::{CarryTemplate, OutsideWindow};
 use crate::ports::{ApprovedTemplate, ChannelRevision, SettingsFlaw, WrittenWindow};
+use crate::use_cases::logged::Logged;
 use crate::values::{Flaw, TemplateName};
+use tracing::Level;
 
 fn changing(registry: MockChannelRegistry) -> ChangeChannel {
     ChangeChannel::new(Arc::new(registry), Arc::new(repo()), Arc::new(checker()))
@@ -35,9 +37,25 @@ async fn what_is_not_mentioned_stays() {
 }
 
 #[tokio::test]
+async fn a_change_is_logged_by_the_names_of_its_fields_and_no_value() {
+    let logged = Logged::down_to(Level::INFO);
+    let limits = WrittenLimits { max_per_day: Some(Some(9)), ..WrittenLimits::default() };
+    let patch = ChannelPatch { limits, ..config(&[("password", Some("hunter3"))]) };
+    changing(expects(|_| true)).execute(&EVERYTHING, CHANNEL, &patch).await.unwrap();
+    let lines = logged.lines();
+    assert_eq!(lines.len(), 1, "{lines:?}");
+    for fact in [&CHANNEL.to_string(), "a channel was changed", "config.password,maxPerDay"] {
+        assert!(lines[0].contains(fact), "{fact}: {lines:?}");
+    }
+    assert!(!lines[0].contains("hunter"), "{lines:?}");
+}
+
+#[tokio::test]
 async fn nothing_asked_for_writes_nothing() {
+    let logged = Logged::down_to(Level::INFO);
     let registry = register(&channel(ChannelState::Active));
     assert!(changing(registry).execute(&EVERYTHING, CHANNEL, &ChannelPatch::default()).await.is_ok());
+    assert_eq!(logged.lines(), [""; 0]);
 }
 
 #[tokio::test]

@@ -2,7 +2,8 @@
 
 use super::super::*;
 use super::world::{ANN_EMAIL, ANN_PHONE, CHANNEL, World, contact, some, world, world_on};
-use crate::entities::{ChannelLimits, Quota, QuotaExceeded};
+use crate::entities::{ChannelConnection, ChannelLimits, ChannelSettings, Quota, QuotaExceeded, Transport};
+use crate::ids::{ChannelId, Version};
 use crate::ports::{MockChannelRepo, MockConversationRepo, MockQuotaRepo, MockWorkflowStarter};
 use crate::values::Country;
 use std::collections::BTreeSet;
@@ -96,12 +97,20 @@ async fn an_email_has_no_country() {
     world.opens().await;
 }
 
+/// It sends from a number.
+fn connection(channel_id: ChannelId) -> ChannelConnection {
+    let (kind, transport) = (ChannelKind::Sms, Transport::Twilio);
+    let public = [("from".to_owned(), "+14155552345".to_owned())].into();
+    let settings = ChannelSettings { public, ..ChannelSettings::default() };
+    ChannelConnection { channel_id, version: Version::FIRST, kind, transport, settings }
+}
+
 /// What a preview answers in a world where the quotas say so; asked at most that often.
 async fn previewed(world: &World, answers: Option<QuotaExceeded>, times: usize) -> Preview {
     let (places, contacts) = (world.known().place, world.known().contacts);
     let mut channel_repo = MockChannelRepo::new();
     channel_repo.expect_place().returning(move |_, _, _| Ok(places.clone()));
-    channel_repo.expect_connection().returning(|_| Ok(None));
+    channel_repo.expect_connection().returning(|channel_id| Ok(Some(connection(channel_id))));
     let mut contact_repo = crate::ports::MockContactRepo::new();
     contact_repo.expect_matching().returning(move |_, _| Ok(contacts.clone()));
     let mut quotas = MockQuotaRepo::new();
@@ -119,12 +128,28 @@ async fn previewed(world: &World, answers: Option<QuotaExceeded>, times: usize) 
 
 #[tokio::test]
 async fn a_preview_tells_of_a_quota_that_is_used_up_and_asks_only_where_there_is_one() {
-    let Preview::Refused(problems) = previewed(&limited(), Some(used_up()), 1).await else { panic!("it is used up") };
-    assert_eq!(problems, [Problem::from(used_up())]);
-    assert!(matches!(previewed(&limited(), None, 1).await, Preview::Opens(_)));
-    assert!(matches!(previewed(&world(), Some(used_up()), 0).await, Preview::Opens(_)));
+    let told = previewed(&limited(), Some(used_up()), 1).await;
+    assert_eq!(told.problems, [Problem::from(used_up())]);
+    assert!(
+        told.outlook.recipient.is_some() && told.outlook.content.is_some(),
+        "what would leave is told all the same"
+    );
+    assert_eq!(previewed(&limited(), None, 1).await.problems, []);
+    assert_eq!(previewed(&world(), Some(used_up()), 0).await.problems, []);
     let mut wrong = limited();
     wrong.command.content = None;
-    let Preview::Refused(problems) = previewed(&wrong, Some(used_up()), 0).await else { panic!("it says nothing") };
+    let problems = previewed(&wrong, Some(used_up()), 0).await.problems;
     assert_eq!(problems.len(), 1, "a request that is wrong is told what is wrong with it");
+}
+
+#[tokio::test]
+async fn a_preview_tells_what_it_knows_beside_what_is_wrong() {
+    let mut wrong = limited();
+    wrong.command.content = None;
+    let Preview { problems, outlook } = previewed(&wrong, None, 0).await;
+    assert_eq!(problems.iter().map(|problem| problem.code).collect::<Vec<_>>(), [ProblemCode::ContentRequired]);
+    assert_eq!(outlook.from.as_deref(), Some("+14155552345"));
+    assert_eq!(outlook.recipient.unwrap().address.canonical(), ANN_PHONE);
+    assert!(outlook.contact.is_some() && outlook.deliver_within.is_some());
+    assert_eq!((outlook.content, outlook.segments), (None, None), "nothing was written");
 }

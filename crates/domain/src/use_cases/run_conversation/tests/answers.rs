@@ -1,9 +1,9 @@
 //! What each answer of a provider, and each fault on the way to it, leads to.
 
-use super::logged::Logged;
 use super::*;
 use crate::entities::{AttentionReason, MessageError};
 use crate::ports::{ChannelChange, StoreError};
+use crate::use_cases::logged::Logged;
 
 /// One attempt, begun and answered so; what was written and when to come back.
 async fn after(kind: ChannelKind, probes: bool, answer: Result<Accepted, SendError>) -> (ProcessChange, Next) {

@@ -1,7 +1,7 @@
 //! A living attempt keeps its lease; one that lost it says so and changes nothing.
 
-use super::logged::Logged;
 use super::*;
+use crate::use_cases::logged::Logged;
 use async_trait::async_trait;
 use std::future::poll_fn;
 use std::sync::atomic::{AtomicU32, Ordering};

@@ -5,18 +5,24 @@ use std::sync::{Arc, Mutex};
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
 use tracing::subscriber::DefaultGuard;
-use tracing::{Event, Metadata, Subscriber};
+use tracing::{Event, Level, Metadata, Subscriber};
 
-/// Collects warnings and errors of this thread as long as it lives.
+/// Collects what is logged on this thread as long as it lives.
 pub(super) struct Logged {
     lines: Arc<Mutex<Vec<String>>>,
     _guard: DefaultGuard,
 }
 
 impl Logged {
+    /// Warnings and errors.
     pub(super) fn start() -> Self {
+        Self::down_to(Level::WARN)
+    }
+
+    /// Whatever is at least as grave.
+    pub(super) fn down_to(least: Level) -> Self {
         let lines = Arc::default();
-        let collector = Collector { lines: Arc::clone(&lines) };
+        let collector = Collector { lines: Arc::clone(&lines), least };
         Self { lines, _guard: tracing::subscriber::set_default(collector) }
     }
 
@@ -27,6 +33,7 @@ impl Logged {
 
 struct Collector {
     lines: Arc<Mutex<Vec<String>>>,
+    least: Level,
 }
 
 struct Line(String);
@@ -39,7 +46,7 @@ impl Visit for Line {
 
 impl Subscriber for Collector {
     fn enabled(&self, metadata: &Metadata<'_>) -> bool {
-        *metadata.level() <= tracing::Level::WARN
+        *metadata.level() <= self.least
     }
     fn new_span(&self, _: &Attributes<'_>) -> Id {
         Id::from_u64(1)

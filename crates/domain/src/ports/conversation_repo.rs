@@ -240,7 +240,7 @@ pub trait ConversationRepo: Send + Sync {
         limit: u32,
     ) -> Result<Vec<MessageDetails>, StoreError>;
 
-    /// The conversations of a tenant that ask for a person, those that began to last first; at most `limit`. How much is read
+    /// The conversations of a tenant that ask for a person, those that have asked for the shortest time first; at most `limit`. How much is read
     /// follows from how many do.
     ///
     /// # Errors

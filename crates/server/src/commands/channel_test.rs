@@ -87,7 +87,9 @@ async fn compose(
         scopes: Scope::ALL.to_vec(),
         workspace_id: None,
     };
-    let composed = ComposeOutbound::new(compose, hasher, context.settings.compose).execute(&caller, command).await;
+    // This process may end before the message has left: nobody shall wait for its claim.
+    let compose = ComposeOutbound::new(compose, hasher, context.settings.compose).delivered_elsewhere();
+    let composed = compose.execute(&caller, command).await;
     let composed = composed.map_err(|error| match error {
         ComposeError::Refused(problem) => refused(problem, channel),
         ComposeError::Store(error) => error.into(),

@@ -27,6 +27,14 @@ fn a_message_of_a_paused_channel_says_so_once_and_how_to_let_it_go() {
     let told = answer(&installation, &channel, "+4915112345678");
     assert_eq!((&told["status"], &told["waitsFor"]["code"]), (&json!("queued"), &json!("channel_paused")), "{told}");
     assert!(told["remedy"].as_str().unwrap().contains("channel resume"), "{told}");
+    const CLAIMED: &str = "import sqlite3\n\
+        database = sqlite3.connect('data/overture.db', timeout=30)\n\
+        print(database.execute('SELECT max(claimed_until - due_at) FROM wakeups').fetchone()[0])";
+    let claimed = text(&installation.python(CLAIMED, &[]).stdout);
+    assert!(
+        claimed.trim().parse::<i64>().unwrap() <= 0,
+        "a server that runs would wait for one that has gone: {claimed}"
+    );
     installation.json(&["channel", "resume", &channel]);
     let told = answer(&installation, &channel, "+4915112345678");
     assert_eq!((&told["status"], &told["waitsFor"]), (&json!("sent"), &Value::Null), "{told}");

@@ -73,7 +73,9 @@ pub fn unclear_are_those_open_at_death(
 ) -> Result<BTreeSet<AttemptKey>> {
     let unclear = attempts(installation, "outcome = 'unclear' AND code = 'lease_ran_out'")?;
     ensure!(unclear == *open_at_death, "unclear: {unclear:?}; open when the process died: {open_at_death:?}");
-    let other = attempts(installation, "outcome IS NULL OR outcome NOT IN ('sent', 'unclear')")?;
+    let other = installation.rows(
+        "SELECT message_id, number, outcome, code, text FROM attempts WHERE outcome IS NULL OR outcome NOT IN ('sent', 'unclear')",
+    )?;
     ensure!(other.is_empty(), "attempts that should not be: {other:?}");
     Ok(unclear)
 }

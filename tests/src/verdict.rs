@@ -63,7 +63,7 @@ pub fn one_conversation_each(installation: &Installation, composed: &[Composed])
 }
 
 /// Unclear attempts are exactly those that a death left open: no more, or a lease ran out under a living process; no
-/// less, or an attempt was forgotten.
+/// less, or an attempt was forgotten. All others sent, or ended before they could because the database was away.
 ///
 /// # Errors
 /// It does not hold.
@@ -74,7 +74,8 @@ pub fn unclear_are_those_open_at_death(
     let unclear = attempts(installation, "outcome = 'unclear' AND code = 'lease_ran_out'")?;
     ensure!(unclear == *open_at_death, "unclear: {unclear:?}; open when the process died: {open_at_death:?}");
     let other = installation.rows(
-        "SELECT message_id, number, outcome, code, text FROM attempts WHERE outcome IS NULL OR outcome NOT IN ('sent', 'unclear')",
+        "SELECT message_id, number, outcome, code, text FROM attempts WHERE outcome IS NULL \
+         OR (outcome NOT IN ('sent', 'unclear') AND coalesce(code, '') <> 'store_unavailable')",
     )?;
     ensure!(other.is_empty(), "attempts that should not be: {other:?}");
     Ok(unclear)

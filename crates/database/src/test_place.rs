@@ -1,6 +1,6 @@
 //! What a database's own tests open conversations in.
 
-use crate::Database;
+use crate::{Database, DatabaseOptions};
 use overture_domain::entities::{Address, Author, ChannelSettings, Recipient};
 use overture_domain::ids::{ApiKeyId, ChannelId, ContactId, ConversationId, MessageId, TenantId, WorkspaceId};
 use overture_domain::ports::{
@@ -76,4 +76,14 @@ impl Place {
             created_at: NOW,
         }
     }
+}
+
+/// A fresh database on the server of the tests, and a place in it.
+pub(crate) async fn on_postgres() -> (Database, Place) {
+    let url = overture_tests::postgres::Postgres::shared().await.unwrap().database().await.unwrap();
+    let options = DatabaseOptions { url, secrets_key: [1; 32], old_secrets_keys: Vec::new(), connections: 4 };
+    let database = Database::open(options).await.unwrap();
+    database.migrate().await.unwrap();
+    let place = Place::make(&database).await;
+    (database, place)
 }

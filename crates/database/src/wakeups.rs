@@ -2,6 +2,7 @@
 
 use crate::Database;
 use crate::begin_attempt::STOOD_STILL;
+use crate::error::{is_its_own, store_error};
 use crate::gathering::Answers;
 use crate::rows::uuid_at;
 use crate::sql::{Rows, all, change, one};
@@ -87,21 +88,36 @@ impl WakeupQueue for Database {
 pub(crate) fn settle_together(db: &DatabaseConnection, mut orders: Vec<StartOrder>) -> Answers<()> {
     let db = db.clone();
     Box::pin(async move {
-        let count = orders.len();
+        let asked = orders.clone();
         orders.sort_unstable_by_key(|order| order.conversation_id);
-        let rows = || {
-            let mut rows = Rows::new(2);
-            orders.iter().for_each(|order| rows.push(named(order)));
-            rows
-        };
-        let settled = "DELETE FROM wakeups w USING r WHERE w.conversation_id = r.c1 AND w.generation = r.c2";
-        if surely(|| rows().change(&db, settled)).await? < count as u64 {
-            let released =
-                "UPDATE wakeups w SET claimed_until = 0 FROM r WHERE w.conversation_id = r.c1 AND w.generation <> r.c2";
-            surely(|| rows().change(&db, released)).await?;
+        match settle_all(&db, &orders).await {
+            Ok(()) => Ok(asked.iter().map(|_| Ok(())).collect()),
+            // What somebody holds costs nobody else.
+            Err(error) if asked.len() > 1 && is_its_own(&error) => {
+                let mut settled = Vec::with_capacity(asked.len());
+                for order in asked {
+                    settled.push(settle_all(&db, &[order]).await.map_err(|error| store_error(&error)));
+                }
+                Ok(settled)
+            }
+            Err(error) => Err(error),
         }
-        Ok(std::iter::repeat_with(|| Ok(())).take(count).collect())
     })
+}
+
+async fn settle_all(db: &DatabaseConnection, orders: &[StartOrder]) -> Result<(), DbErr> {
+    let rows = |orders: &[StartOrder]| {
+        let mut rows = Rows::new(2);
+        orders.iter().for_each(|order| rows.push(named(order)));
+        rows
+    };
+    let sql = "DELETE FROM wakeups w USING r WHERE w.conversation_id = r.c1 AND w.generation = r.c2 RETURNING w.conversation_id";
+    let gone = surely(|| rows(orders).read(db, sql)).await?;
+    let gone = gone.iter().map(|row| row.try_get_by_index::<Uuid>(0)).collect::<Result<Vec<_>, _>>()?;
+    let overtaken: Vec<_> =
+        orders.iter().copied().filter(|order| !gone.contains(&order.conversation_id.as_uuid())).collect();
+    let sql = "UPDATE wakeups w SET claimed_until = 0 FROM r WHERE w.conversation_id = r.c1 AND w.generation <> r.c2";
+    surely(|| rows(&overtaken).change(db, sql)).await.map(|_| ())
 }
 
 /// What an engine forgot: its workflows were ended by hand, or its cluster came back from an old copy. A message whose time
@@ -207,4 +223,34 @@ fn duration(millis: i64) -> Duration {
 pub(crate) fn signed(duration: Duration) -> i64 {
     // A century is for ever; it leaves room for the sum.
     i64::try_from(duration.as_millis()).unwrap_or(i64::MAX).min(100 * 365 * 24 * 60 * 60 * 1_000)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::test_place::on_postgres;
+    use futures_util::future::join_all;
+    use overture_domain::ports::ConversationRepo as _;
+    use sea_orm::TransactionTrait as _;
+
+    /// Whoever wakes many holds their wakeups until it has committed.
+    #[tokio::test]
+    async fn a_wakeup_that_is_locked_elsewhere_costs_its_own_settling_only() {
+        let (database, place) = on_postgres().await;
+        for number in 1..6 {
+            database.open(place.opening(number)).await.unwrap();
+        }
+        all(&database.readers, "UPDATE wakeups SET claimed_until = 0", []).await.unwrap();
+        let orders = database.claim(10, Duration::from_secs(3_600)).await.unwrap().orders;
+        let tx = database.readers.begin().await.unwrap();
+        let locked = "SELECT 1 FROM wakeups WHERE conversation_id = ? FOR UPDATE";
+        all(&tx, locked, [orders[2].conversation_id.as_uuid().into()]).await.unwrap();
+        let settled = join_all(orders.iter().map(|order| database.settle(order))).await;
+        tx.rollback().await.unwrap();
+        let failed: Vec<_> =
+            settled.iter().enumerate().filter(|(_, settled)| settled.is_err()).map(|(n, _)| n).collect();
+        assert_eq!((orders.len(), failed), (5, vec![2]), "{settled:?}");
+        database.settle(&orders[2]).await.unwrap();
+        assert!(all(&database.readers, "SELECT 1 FROM wakeups", []).await.unwrap().is_empty());
+    }
 }

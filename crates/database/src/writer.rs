@@ -18,6 +18,8 @@ use tokio::sync::{mpsc, oneshot};
 
 /// How many changes share one commit at most.
 const LARGEST_BATCH: usize = 64;
+/// How long a batch may go on that cannot be written together: what others hold delays those alone who need it.
+const ALONE: Duration = Duration::from_secs(4);
 /// How many changes may wait; beyond it callers are told to come back.
 const WAITING_ROOM: usize = 1_024;
 
@@ -183,7 +185,13 @@ async fn write_batch(connection: &DatabaseConnection, readers: &DatabaseConnecti
             if count > 1 && (is_its_own(&error) || !matches!(store_error(&error), StoreError::Busy(_))) =>
         {
             tracing::warn!(%error, count, "a batch of changes failed; each is written alone");
+            let begun = Instant::now();
             for open in opens {
+                if begun.elapsed() > ALONE {
+                    // Nothing of the batch is stored, and those behind it wait as well.
+                    open.answer(Err(StoreError::Busy("what others hold keeps the line waiting".into())));
+                    continue;
+                }
                 alone(connection, readers, vec![open], vec![]).await;
             }
             for change in changes {

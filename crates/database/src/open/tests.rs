@@ -1,24 +1,14 @@
 use super::{OpenMember, judge, rows, write_unlooked};
+use crate::Database;
 use crate::error::is_taken;
 use crate::sql::all;
-use crate::test_place::Place;
-use crate::{Database, DatabaseOptions};
+use crate::test_place::{Place, on_postgres};
 use futures_util::future::join_all;
 use overture_domain::ids::{ConversationId, Version};
 use overture_domain::ports::{ContactChoice, ConversationRepo as _, OpenConversation, OpenError, StoreError};
-use overture_tests::postgres::Postgres;
 use sea_orm::TransactionTrait as _;
 use std::time::Duration;
 use uuid::Uuid;
-
-async fn on_postgres() -> (Database, Place) {
-    let url = Postgres::shared().await.unwrap().database().await.unwrap();
-    let options = DatabaseOptions { url, secrets_key: [1; 32], old_secrets_keys: Vec::new(), connections: 4 };
-    let database = Database::open(options).await.unwrap();
-    database.migrate().await.unwrap();
-    let place = Place::make(&database).await;
-    (database, place)
-}
 
 /// The same request as another process has it: with ids of its own.
 fn elsewhere(place: &Place, number: u128, opening: &OpenConversation) -> OpenConversation {

@@ -229,7 +229,7 @@ pub trait ConversationRepo: Send + Sync {
     async fn newest_messages(&self, tenant: TenantId, limit: u32) -> Result<Vec<MessageDetails>, StoreError>;
 
     /// The messages of a tenant that have come so far, those of the newest conversations first; at most `limit`. How much is
-    /// read follows from how many those are, not from how many there are.
+    /// read follows from how many of all tenants' those are.
     ///
     /// # Errors
     /// Any `StoreError` of a read.

@@ -21,10 +21,12 @@ pub(super) async fn verify(context: &Context, which: WhichChannel) -> Result<Ans
     let (reach, channel) = find(&database, which).await?;
     let unfit = verified(context, &database, reach, channel.id).await?;
     let mut json = json!({ "channelId": channel.id.to_string(), "outcome": "ok" });
+    let mut text = format!("{} works and is active.", channel.id);
     if let Some(unfit) = unfit {
+        text += &format!("\nBut {unfit}");
         json["unfit"] = unfit.into();
     }
-    Ok(Answer::new(json, format!("{} works and is active.", channel.id)))
+    Ok(Answer::new(json, text))
 }
 
 /// The same for a channel that was just made; why the template of `outsideWindow` cannot leave, if it cannot.

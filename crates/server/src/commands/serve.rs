@@ -35,10 +35,9 @@ pub(super) async fn run(context: &Context) -> Result<(), Failure> {
     let store = store::open_or_make(&context.settings).await?;
     warn_without_key(&store.database).await?;
     let served = Served::start(store, &context.settings).await?;
-    let public_url = context.settings.public_url.clone().unwrap_or_else(|| served.url());
     let json = json!({
         "url": served.url(),
-        "publicUrl": public_url,
+        "publicUrl": context.settings.public_url,
         "adminUrl": served.admin_url(),
         "adapters": Adapters::of(&context.settings).json(),
         "delivers": context.settings.engine.in_serve,

@@ -29,8 +29,8 @@ impl VerifyChannel {
     /// # Errors
     /// `NotFound`, `Verification` with the outcome, `Contended`, and any `StoreError`.
     pub async fn execute(&self, reach: &Reach, id: ChannelId) -> Result<Option<String>, ManageChannelError> {
-        let channel = reach.channel(&*self.registry, id).await?.channel;
         for _ in 0..DECISIONS {
+            let channel = reach.channel(&*self.registry, id).await?.channel;
             let connection = self.channels.connection(id).await?.ok_or(ManageChannelError::NotFound)?;
             let verified = self.verifier.verify(&connection).await.map_err(|error| {
                 tracing::info!(channel_id = %id, outcome = error.as_str(), "a channel was verified");

@@ -116,9 +116,12 @@ async fn represented(
     let application = &state.application;
     let (tenant, id) = (caller.tenant_id, composed.conversation_id);
     let conversation = application.conversations.find(tenant, id);
-    let messages = application.conversations.messages(tenant, id, None, 1);
+    let messages = application.conversations.messages(tenant, id, None, 2);
     let (conversation, messages) = futures_util::try_join!(conversation, messages)?;
-    let (Some(conversation), Some(message)) = (conversation, messages.into_iter().next()) else { return Ok(None) };
+    let Some(conversation) = conversation else { return Ok(None) };
+    // What asks the contact to write was made in the same change and stands before what waits for that.
+    let made = messages.into_iter().take_while(|message| message.created_at == conversation.created_at);
+    let Some(message) = made.last() else { return Ok(None) };
     let place =
         application.channels.place(tenant, Some(conversation.workspace_id), Some(conversation.channel_id)).await?;
     let Some(channel) = place.channel else { return Ok(None) };

@@ -1,8 +1,9 @@
 //! `Prefer: return=representation`: what was opened, as far as the key may see it.
 
 use crate::common::{Answer, Ask, Desk};
-use overture_domain::entities::Scope;
+use overture_domain::entities::{Channel, ChannelKind, OpenerTemplate, OutsideWindow, Scope};
 use overture_domain::ports::StoreError;
+use overture_domain::values::TemplateName;
 use serde_json::{Value, json};
 
 const PREFER: (&str, &str) = ("Prefer", "return=representation");
@@ -45,6 +46,26 @@ async fn a_contact_named_by_its_id_is_shown_by_its_id_alone() {
     assert_eq!(answer["contact"], json!({ "id": id }));
     for field in ["contactName", "contactEmail", "contactPhone"] {
         assert_eq!(answer["conversation"].get(field), None, "{field}");
+    }
+}
+
+#[tokio::test]
+async fn what_was_composed_is_shown_and_not_what_asks_the_contact_to_write_first() {
+    let desk = Desk::open().await;
+    let name = TemplateName::Named { name: "may_we_write".into(), language: "en".into() };
+    let opener = OpenerTemplate::new(name, "May we write?", OpenerTemplate::USUAL_HOLD).unwrap();
+    let channel =
+        Channel { outside_window: Some(OutsideWindow::Opener(opener)), ..desk.channel(ChannelKind::WhatsApp) };
+    let channel = desk.add_channel(channel).await.to_string();
+    let body = desk.body_with(&json!({
+        "channelId": channel, "contactEmail": null, "contactPhone": "+4915112345678", "subject": null,
+    }));
+    for replayed in [None, Some("true")] {
+        let request = desk.post(&body).header(PREFER.0, PREFER.1).header("Idempotency-Key", "k");
+        let answer = request.answer().await;
+        assert_eq!((answer.status, answer.header("idempotency-replayed")), (200, replayed), "{answer}");
+        let message = &answer.json()["message"];
+        assert_eq!((&message["content"], &message["status"]), (&body["content"], &json!("held")), "{message}");
     }
 }
 

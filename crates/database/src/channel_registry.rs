@@ -79,14 +79,17 @@ impl ChannelRegistry for Database {
         }
         let sealed = revision.settings.as_ref().map(|(settings, _)| self.sealed(tenant, channel, settings));
         if let Some((settings, domain)) = &revision.settings {
-            // What the provider has approved is asked anew, and a channel in `error` is tried anew.
+            // A channel in `error` is tried anew.
             sets.push(
-                "settings = ?, message_id_domain = ?, templates_asked_at = NULL, templates_known = FALSE, \
+                "settings = ?, message_id_domain = ?, \
                  probe_at = CASE state WHEN 'error' THEN NULL ELSE probe_at END, probing_message_id = NULL",
             );
             let public =
                 serde_json::to_string(&settings.public).map_err(|error| StoreError::Failed(error.to_string()))?;
             values.extend([public.into(), domain.clone().into()]);
+        }
+        if revision.is_somebody_else {
+            sets.push("templates_asked_at = NULL, templates_known = FALSE");
         }
         values.extend([channel.as_uuid().into(), tenant.as_uuid().into(), revision.expected.0.into()]);
         let sql = format!("UPDATE channels SET {} WHERE id = ? AND tenant_id = ? AND version = ?", sets.join(", "));

@@ -44,6 +44,8 @@ pub struct ChannelRevision {
     pub outside_window: Option<Option<OutsideWindow>>,
     /// All its settings, secrets too, with the domain of its Message-IDs.
     pub settings: Option<(ChannelSettings, Option<String>)>,
+    /// Whether they say somebody else than before: what the provider had approved is then unknown.
+    pub is_somebody_else: bool,
 }
 
 /// Keeps channels for their owners. What lies in another tenant is not found, by the same queries.

@@ -60,6 +60,8 @@ impl ChannelRegistry for MemoryStore {
                 domain.clone_into(&mut channel.message_id_domain);
                 settings.clone_into(&mut row.settings);
                 row.probe_at = now;
+            }
+            if revision.is_somebody_else {
                 row.templates_asked_at = None;
                 row.templates_known = false;
             }

@@ -160,7 +160,7 @@ pub async fn a_verification_of_other_settings_is_not_kept(stage: &Stage) {
     assert_eq!(registry.templates(added.tenant_id, added.id).await.expect("templates"), [by_id()]);
 }
 
-/// Whoever gets the right to ask has it alone. New settings may belong to another account: they may be asked for at once.
+/// Whoever gets the right to ask has it alone. Those of another account may be asked for at once.
 pub async fn templates_are_asked_for_once_in_their_time_and_not_before_the_first_verification(stage: &Stage) {
     let added = managed(stage).await;
     let claim = async |every| stage.ports.registry.claim_template_fetch(added.id, every).await.expect("claim");
@@ -169,12 +169,12 @@ pub async fn templates_are_asked_for_once_in_their_time_and_not_before_the_first
     assert!(!claim(HOUR).await, "verifying has asked");
     stage.until("the time has passed", async || claim(BRIEF).await.then_some(())).await;
     assert!(!claim(HOUR).await);
-    let revised = ChannelRevision { settings: Some((settings("two"), None)), ..revision(&added) };
+    let revised = ChannelRevision { is_somebody_else: true, ..of_other_settings(&added) };
     assert!(revise(stage, &revised).await);
     assert!(claim(HOUR).await && !claim(HOUR).await);
 }
 
-/// In each language; one that is not there shows what is. After a change of settings they may be of another account. That there
+/// In each language; one that is not there shows what is. Of somebody else nothing is known. That there
 /// is none is known as well.
 pub async fn approved_templates_are_found_by_name_until_the_settings_change(stage: &Stage) {
     let added = managed(stage).await;
@@ -196,7 +196,10 @@ pub async fn approved_templates_are_found_by_name_until_the_settings_change(stag
     assert!(verified(stage, &added, added.version, &all).await);
     let elsewhere = stage.ports.channels.approved_templates(stage.home.channel, &by_id().template).await;
     assert_eq!(elsewhere.expect("approved_templates"), None);
-    assert!(revise(stage, &ChannelRevision { settings: Some((settings("two"), None)), ..revision(&added) }).await);
+    assert!(revise(stage, &of_other_settings(&added)).await);
+    assert_eq!(approved(&by_id()).await, Some(vec![by_id()]), "a new secret opens the same account");
+    let added = details(stage, added.id).await.channel;
+    assert!(revise(stage, &ChannelRevision { is_somebody_else: true, ..of_other_settings(&added) }).await);
     assert_eq!(approved(&named("b")).await, None);
     assert_eq!(stage.ports.registry.templates(added.tenant_id, added.id).await.expect("templates"), []);
     assert!(stage.ports.registry.claim_template_fetch(added.id, HOUR).await.expect("claim"));
@@ -348,6 +351,11 @@ fn carry() -> OutsideWindow {
     OutsideWindow::Carry(CarryTemplate::new(name, "Acme: {{1}}").expect("it has one placeholder"))
 }
 
+/// A change of settings to others.
+fn of_other_settings(channel: &Channel) -> ChannelRevision {
+    ChannelRevision { settings: Some((settings("two"), None)), ..revision(channel) }
+}
+
 /// A change of nothing.
 pub(super) fn revision(channel: &Channel) -> ChannelRevision {
     ChannelRevision {
@@ -359,6 +367,7 @@ pub(super) fn revision(channel: &Channel) -> ChannelRevision {
         limits: None,
         outside_window: None,
         settings: None,
+        is_somebody_else: false,
     }
 }
 

@@ -103,12 +103,12 @@ impl ChangeChannel {
             None => None,
             Some(written) => {
                 let known = self.channels.connection(channel.id).await?.ok_or(ManageChannelError::NotFound)?;
-                let checked = self.merged(&known, written)?;
-                Some((checked.settings, checked.message_id_domain))
+                Some(self.merged(&known, written)?)
             }
         };
+        let is_somebody_else = settings.as_ref().is_some_and(|(_, somebody_else)| *somebody_else);
         let outside_window = match &patch.outside_window {
-            Some(Some(written)) => Some(Some(self.window(channel, written, settings.is_some()).await?)),
+            Some(Some(written)) => Some(Some(self.window(channel, written, is_somebody_else).await?)),
             Some(None) => Some(None),
             None => None,
         };
@@ -120,21 +120,22 @@ impl ChangeChannel {
             enabled: patch.enabled,
             limits: (limits != channel.limits).then_some(limits),
             outside_window,
-            settings,
+            settings: settings.map(|(checked, _)| (checked.settings, checked.message_id_domain)),
+            is_somebody_else,
         }))
     }
 
-    /// What is to leave outside the window. What is known of templates was told to the settings of now: with other settings,
-    /// verifying tells whether it fits.
+    /// What is to leave outside the window. What is known of templates was told to whoever the settings say now: of somebody
+    /// else, verifying tells whether it fits.
     async fn window(
         &self,
         channel: &Channel,
         written: &WrittenWindow,
-        other_settings: bool,
+        somebody_else: bool,
     ) -> Result<OutsideWindow, ManageChannelError> {
         let checked = self.settings.check_window(channel.kind, channel.transport, written);
         let outside = checked.map_err(|flaw| ManageChannelError::setting(&flaw))?;
-        if other_settings {
+        if somebody_else {
             return Ok(outside);
         }
         let approved = self.channels.approved_templates(channel.id, outside.template()).await?;
@@ -146,12 +147,13 @@ impl ChangeChannel {
         }
     }
 
-    /// What was there with what was written over it, unless a secret would then go where it was not entered for.
+    /// What was there with what was written over it, unless a secret would then go where it was not entered for; and whether
+    /// that is somebody else.
     fn merged(
         &self,
         known: &ChannelConnection,
         written: &BTreeMap<String, Option<SettingValue>>,
-    ) -> Result<CheckedSettings, ManageChannelError> {
+    ) -> Result<(CheckedSettings, bool), ManageChannelError> {
         let public = known.settings.public.iter().map(|(name, value)| (name.clone(), value.clone()));
         let secrets = known.settings.secrets.iter().map(|(name, value)| (name.clone(), value.expose().to_owned()));
         let mut whole: WrittenSettings =
@@ -166,13 +168,14 @@ impl ChangeChannel {
         let checked = self.settings.check(known.kind, known.transport, &whole);
         let checked = checked.map_err(|flaw| ManageChannelError::setting(&flaw))?;
         let moved = |name: &&&str| known.settings.public.get(**name) != checked.settings.public.get(**name);
-        if self.settings.identity(known.transport).iter().any(|name| moved(&name)) {
+        let is_somebody_else = self.settings.identity(known.transport).iter().any(|name| moved(&name));
+        if is_somebody_else {
             let entered = |name: &String| matches!(written.get(name), Some(Some(_)));
             let missing: Vec<_> = checked.settings.secrets.keys().filter(|name| !entered(name)).cloned().collect();
             if !missing.is_empty() {
                 return Err(ManageChannelError::SecretsRequired(missing));
             }
         }
-        Ok(checked)
+        Ok((checked, is_somebody_else))
     }
 }

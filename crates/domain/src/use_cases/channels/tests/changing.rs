@@ -232,9 +232,13 @@ async fn what_leaves_outside_the_window_must_be_approved_as_far_as_that_is_known
     for templates in [vec![], vec![listed(&["1", "2"])]] {
         let refused = answer(register(&channel(ChannelState::Active)), Some(templates.clone()), &patch).await;
         assert_eq!(refusal(refused), (ChannelRule::Window, "outsideWindow.template".to_owned()));
-        let moved =
-            ChannelPatch { config: Some([("from".to_owned(), Some(text("b@example.com")))].into()), ..patch.clone() };
-        answer(keeps(), Some(templates), &moved).await.expect("what was approved for other settings is unknown");
+        let new_secret = config(&[("password", Some("hunter3"))]);
+        let new_secret = ChannelPatch { outside_window: patch.outside_window.clone(), ..new_secret };
+        let refused = answer(register(&channel(ChannelState::Active)), Some(templates.clone()), &new_secret).await;
+        assert_eq!(refusal(refused), (ChannelRule::Window, "outsideWindow.template".to_owned()));
+        let elsewhere = config(&[("host", Some("mail.example.org")), ("password", Some("hunter3"))]);
+        let elsewhere = ChannelPatch { outside_window: patch.outside_window.clone(), ..elsewhere };
+        answer(keeps(), Some(templates), &elsewhere).await.expect("what somebody else has approved is unknown");
     }
 }
 

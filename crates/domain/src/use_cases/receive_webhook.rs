@@ -19,8 +19,10 @@ pub struct ReceiveWebhook {
 /// Why a call was not taken.
 #[derive(Debug, Error)]
 pub enum ReceiveError {
-    /// There is no such channel, or whoever calls does not know its secret: one answer, so that neither can be told from
-    /// the other.
+    /// There is no such channel. Whoever calls is told the same as by `Forged`, so that neither can be told from the other.
+    #[error("there is no such channel")]
+    NoChannel,
+    /// Whoever calls does not know the channel's secret.
     #[error("the call is not the provider's")]
     Forged,
     /// The provider signed what we cannot read; sending it again will not help.
@@ -53,7 +55,7 @@ impl ReceiveWebhook {
     /// # Errors
     /// See `ReceiveError`.
     pub async fn execute(&self, channel: ChannelId, call: &WebhookCall) -> Result<(), ReceiveError> {
-        let Some(connection) = self.connection(channel).await? else { return Err(ReceiveError::Forged) };
+        let Some(connection) = self.connection(channel).await? else { return Err(ReceiveError::NoChannel) };
         // What the reader tells of a call, it tells of this channel.
         let read =
             tracing::warn_span!("webhook", channel_id = %channel).in_scope(|| self.reader.read(&connection, call));
@@ -86,11 +88,12 @@ impl ReceiveWebhook {
     /// Whether whoever sets the webhook up knows the channel's verify token.
     ///
     /// # Errors
-    /// `Forged` if not, or if there is no such channel; `NotKept` if the store could not say.
+    /// `Forged` if not, `NoChannel` if there is no such channel, `NotKept` if the store could not say.
     pub async fn confirm(&self, channel: ChannelId, token: &str) -> Result<(), ReceiveError> {
         match self.connection(channel).await? {
             Some(connection) if self.reader.is_verify_token(&connection, token) => Ok(()),
-            _ => Err(ReceiveError::Forged),
+            Some(_) => Err(ReceiveError::Forged),
+            None => Err(ReceiveError::NoChannel),
         }
     }
 

@@ -14,6 +14,7 @@ use overture_domain::ids::ChannelId;
 use overture_domain::ports::{Hook, WebhookCall};
 use overture_domain::use_cases::{ReceiveError, RecordError};
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -109,6 +110,7 @@ fn channel_of(request: &HttpRequest) -> Result<ChannelId, Failure> {
 
 fn failure(error: ReceiveError, channel: ChannelId, refusal: &'static str) -> Failure {
     match error {
+        ReceiveError::NoChannel => refused(refusal),
         ReceiveError::Forged => {
             tell_refusal(channel);
             refused(refusal)
@@ -121,20 +123,48 @@ fn failure(error: ReceiveError, channel: ChannelId, refusal: &'static str) -> Fa
     }
 }
 
-/// The provider alone sees the answer, so the log says it too; once in a while, because anybody can call.
+/// The provider alone sees the answer, so the log says it too; of each channel once in a while, because anybody can call.
 fn tell_refusal(channel: ChannelId) {
-    static TOLD: Mutex<Option<Instant>> = Mutex::new(None);
-    let mut told = TOLD.lock().unwrap_or_else(PoisonError::into_inner);
-    if told.is_none_or(|at| at.elapsed() > REFUSALS_APART) {
-        *told = Some(Instant::now());
+    static TOLD: Mutex<BTreeMap<ChannelId, Instant>> = Mutex::new(BTreeMap::new());
+    if is_news(&mut TOLD.lock().unwrap_or_else(PoisonError::into_inner), channel, Instant::now()) {
         tracing::warn!(
             channel_id = %channel,
             "a webhook call was refused: it was not signed with the secret of this channel for this address. Check the secret at the provider, \
-             the verify token and OVERTURE__PUBLIC_URL. Others within a minute are not told; overture_http_requests_total counts them"
+             the verify token and OVERTURE__PUBLIC_URL. Others to this channel within a minute are not told; \
+             overture_http_requests_total counts them"
         );
+    }
+}
+
+/// Whether a refusal is told: not if one of that channel was a short time ago. Only channels that exist get here, so that
+/// these are few.
+fn is_news(told: &mut BTreeMap<ChannelId, Instant>, channel: ChannelId, now: Instant) -> bool {
+    told.retain(|_, at| now.duration_since(*at) <= REFUSALS_APART);
+    match told.entry(channel) {
+        Entry::Occupied(_) => false,
+        Entry::Vacant(place) => {
+            place.insert(now);
+            true
+        }
     }
 }
 
 fn refused(why: &'static str) -> Failure {
     Failure::new(Code::WebhookRefused, why)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refusal_is_told_of_each_channel_once_in_its_time() {
+        let channel = |number| ChannelId::from_uuid(uuid::Uuid::from_u128(number));
+        let (mut told, begun) = (BTreeMap::new(), Instant::now());
+        assert!(is_news(&mut told, channel(1), begun) && is_news(&mut told, channel(2), begun));
+        assert!(!is_news(&mut told, channel(1), begun + REFUSALS_APART));
+        let later = begun + REFUSALS_APART + Duration::from_millis(1);
+        assert!(is_news(&mut told, channel(1), later) && !is_news(&mut told, channel(1), later));
+        assert_eq!(told.len(), 1, "what is over is forgotten");
+    }
 }

@@ -117,7 +117,7 @@ impl Hold {
 /// What to do about a channel at fault.
 pub(super) fn remedy_of_fault(channel: ChannelId) -> String {
     format!(
-        "{} tries its settings without sending, {} changes them.",
+        "{} tries its settings without sending, {} changes them. The message waits, and leaves once they work.",
         hint(&format!("channel verify {channel}")),
         hint(&format!("channel set {channel} --config JSON"))
     )

@@ -216,7 +216,7 @@ impl Found {
             self.add(
                 ProblemCode::ChannelNotReady,
                 "channelId",
-                "channelId names a channel that is not set up yet. Finish setting it up, or use another one.",
+                "channelId names a channel that was not verified yet. POST /api/channels/{id}/verify does that; or use another one.",
             );
         }
         Some(channel.clone())

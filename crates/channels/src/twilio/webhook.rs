@@ -114,7 +114,13 @@ fn message(params: &Read<'_>, settings: &TwilioSettings) -> Result<Option<Inboun
     let sid = params.any(&["MessageSid", "SmsMessageSid", "SmsSid"]).ok_or(WebhookError::Unreadable)?;
     let (from, to) = params.get("From").zip(params.get("To")).ok_or(WebhookError::Unreadable)?;
     // An SMS and a WhatsApp message may go to one number.
-    let Some((from, to)) = settings.unwire(from).zip(settings.unwire(to)) else { return Ok(None) };
+    let Some((from, to)) = settings.unwire(from).zip(settings.unwire(to)) else {
+        left_out(
+            "kind",
+            "an SMS to a WhatsApp channel, or a WhatsApp message to an SMS channel, was left out: its webhook is meant for another channel",
+        );
+        return Ok(None);
+    };
     let ours = match &settings.sender {
         Sender::From(number) => canonical(number) == canonical(to),
         Sender::Service(service) => {

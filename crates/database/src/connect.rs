@@ -5,7 +5,7 @@ use crate::migrations::Migrator;
 use crate::wakeups::settle_together;
 use crate::writer::Writer;
 use crate::{Asking, Database, Gathering, KeyCache, Seal};
-use sea_orm::{DatabaseTransaction, DbErr};
+use sea_orm::{DatabaseConnection, DatabaseTransaction, DbErr};
 use sea_orm_migration::MigratorTrait;
 use std::sync::Arc;
 use std::time::Duration;
@@ -43,6 +43,16 @@ pub enum OpenDatabaseError {
     Unusable(String),
 }
 
+/// What is used for what. Some may be the same.
+struct Connections {
+    /// Opens conversations; on SQLite everything that writes.
+    writing: DatabaseConnection,
+    /// Asks what every compose asks.
+    asking: DatabaseConnection,
+    /// Everything else.
+    readers: DatabaseConnection,
+}
+
 /// How far the schema is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MigrationStatus {
@@ -60,14 +70,14 @@ impl Database {
     /// # Errors
     /// See `OpenDatabaseError`.
     pub async fn open(options: DatabaseOptions) -> Result<Self, OpenDatabaseError> {
-        let (writing, readers) = match options.url.split(':').next() {
+        let Connections { writing, asking, readers } = match options.url.split(':').next() {
             Some("sqlite") => sqlite::open(&options).await?,
             Some("postgres" | "postgresql") => postgres::open(&options).await?,
             scheme => return Err(OpenDatabaseError::UnknownUrl(format!("{}:…", scheme.unwrap_or_default()))),
         };
         Ok(Self {
             writer: Writer::start(&writing, &readers),
-            asking: Asking::start(&readers),
+            asking: Asking::start(asking),
             settling: is_postgres(&readers).then(|| {
                 let db = readers.clone();
                 Gathering::start(move |orders| settle_together(&db, orders))
@@ -119,7 +129,7 @@ impl Database {
 
     /// Closes every connection, after what is being written.
     pub async fn close(self) {
-        for connection in [self.writing, self.readers] {
+        for connection in [self.writing, self.asking.connection, self.readers] {
             if let Err(error) = connection.close().await {
                 tracing::warn!(%error, "a connection was not closed cleanly");
             }

@@ -1,5 +1,5 @@
-//! Questions of one kind that are asked at the same time share one statement: while one answer is being read, the next
-//! questions gather. Who asks alone waits for nobody.
+//! What comes at the same time goes together. Questions of one kind that are asked at the same time share one statement: while
+//! one answer is being read, the next questions gather. Who asks alone waits for nobody.
 
 use crate::error::store_error;
 use futures_util::FutureExt;
@@ -53,9 +53,31 @@ fn stopped() -> StoreError {
     StoreError::Busy("reading has stopped".into())
 }
 
+/// How often whoever is about to stand in line gets a turn to do so. After more, batches grow no more and only wait.
+const TURNS: usize = 3;
+
+/// Takes what stands in the line, at least one and at most so many, and what comes while every task that can run now has had
+/// its turns; 0 when the line has ended. Nobody waits for time to pass: a trip to the database shared by more is worth some
+/// microseconds, and where nothing else runs the turns are over at once.
+pub(crate) async fn take_together<T>(line: &mut mpsc::Receiver<T>, batch: &mut Vec<T>, most: usize) -> usize {
+    let mut taken = line.recv_many(batch, most).await;
+    let mut turns = 0;
+    while 0 < taken && taken < most && turns < TURNS {
+        tokio::task::yield_now().await;
+        turns += 1;
+        while taken < most
+            && let Ok(next) = line.try_recv()
+        {
+            batch.push(next);
+            (taken, turns) = (taken + 1, 0);
+        }
+    }
+    taken
+}
+
 async fn answer_all<Q, A>(look: impl Fn(Vec<Q>) -> Answers<A>, mut waiting: mpsc::Receiver<Asked<Q, A>>) {
     let mut batch = Vec::with_capacity(MOST);
-    while waiting.recv_many(&mut batch, MOST).await > 0 {
+    while take_together(&mut waiting, &mut batch, MOST).await > 0 {
         let (questions, asked): (Vec<_>, Vec<_>) =
             batch.drain(..).map(|Asked { question, answer }| (question, answer)).unzip();
         // A panic costs its own questions their answer and nobody else.

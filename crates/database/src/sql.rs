@@ -30,14 +30,16 @@ pub(crate) async fn change(
     Ok(db.execute_raw(statement(db, sql, values)).await?.rows_affected())
 }
 
-/// Many rows of values, for statements over sets. A set is padded with empty rows to a power of two, so that it takes one
+/// Many rows of values, for statements over sets. A set is padded with empty rows to one of a few sizes, so that it takes one
 /// statement and few statements are ever prepared: on SQLite the way to the connection's thread costs more than a row.
 pub(crate) struct Rows {
     columns: usize,
     values: Vec<Value>,
 }
 
-/// The largest set of one statement: 64 rows of 15 columns stay far below SQLite's limit of 32,766 parameters.
+/// How many rows a statement has. At most a third of them are empty.
+const SIZES: [usize; 12] = [1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, LARGEST];
+/// The largest set of one statement: 64 rows of 13 columns stay far below SQLite's limit of 32,766 parameters.
 const LARGEST: usize = 64;
 
 impl Rows {
@@ -79,10 +81,11 @@ impl Rows {
         let mut values = self.values.into_iter().peekable();
         while values.peek().is_some() {
             let mut set: Vec<Value> = values.by_ref().take(LARGEST * self.columns).collect();
-            let size = (set.len() / self.columns).next_power_of_two();
+            let rows = set.len() / self.columns;
+            let size = SIZES.into_iter().find(|size| *size >= rows).unwrap_or(rows);
             // Empty rows are of the type of the first: PostgreSQL wants one type in a column.
             let empty: Vec<_> = set[..self.columns].iter().map(Value::as_null).collect();
-            set.extend(empty.into_iter().cycle().take((size - set.len() / self.columns) * self.columns));
+            set.extend(empty.into_iter().cycle().take((size - rows) * self.columns));
             statements.push((
                 format!("WITH r ({}) AS (VALUES {}) {sql}", names.join(","), vec![row.as_str(); size].join(",")),
                 set,
@@ -180,15 +183,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_set_is_one_statement_padded_to_a_power_of_two_and_at_most_sixty_four() {
+    fn a_set_is_one_statement_padded_to_the_next_size_and_at_most_sixty_four() {
         let mut rows = Rows::new(1);
-        for n in 0..67_i64 {
+        for n in 0..69_i64 {
             rows.push([n.into()]);
         }
         let statements = rows.statements("SELECT c1 FROM r");
-        assert_eq!(statements.iter().map(|(_, values)| values.len()).collect::<Vec<_>>(), [64, 4]);
-        assert_eq!(statements[1].0, "WITH r (c1) AS (VALUES (?),(?),(?),(?)) SELECT c1 FROM r");
-        assert_eq!(statements[1].1[2..], [Value::from(66_i64), Value::BigInt(None)]);
+        assert_eq!(statements.iter().map(|(_, values)| values.len()).collect::<Vec<_>>(), [64, 6]);
+        assert_eq!(statements[1].0, "WITH r (c1) AS (VALUES (?),(?),(?),(?),(?),(?)) SELECT c1 FROM r");
+        assert_eq!(statements[1].1[4..], [Value::from(68_i64), Value::BigInt(None)]);
     }
 
     #[test]

@@ -4,6 +4,7 @@
 
 use crate::dialect::is_postgres;
 use crate::error::{is_its_own, is_taken, is_worth_repeating, may_be_stored, statement_may_be_stored, store_error};
+use crate::gathering::take_together;
 use crate::open::{self, OpenMember};
 use crate::sql::change;
 use futures_util::FutureExt;
@@ -153,7 +154,7 @@ pub(crate) fn lost() -> StoreError {
 async fn write_all(connection: DatabaseConnection, readers: DatabaseConnection, mut line: mpsc::Receiver<Member>) {
     loop {
         let mut members = Vec::with_capacity(LARGEST_BATCH);
-        if line.recv_many(&mut members, LARGEST_BATCH).await == 0 {
+        if take_together(&mut line, &mut members, LARGEST_BATCH).await == 0 {
             return;
         }
         // A panic in a change drops its transaction, which rolls back; whoever waited learns that the outcome is unknown.

@@ -54,7 +54,7 @@ fn main() -> ExitCode {
     let loaded = Settings::load(file.as_deref(), &environment);
     warn_of_misspelt(&environment);
 
-    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+    let runtime = match tokio::runtime::Builder::new_multi_thread().worker_threads(threads()).enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return told(printer, &Failure::new(format!("The runtime cannot start: {error}"))),
     };
@@ -68,6 +68,11 @@ fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => told(printer, &failure),
     }
+}
+
+/// How many threads run what is not HTTP, which has its own: a core for each, and fewer ways between them.
+fn threads() -> usize {
+    std::thread::available_parallelism().map_or(1, |cores| (cores.get() / 2).max(1))
 }
 
 /// What clap says: help and version are answers, everything else is a wrong command line.

@@ -1,6 +1,8 @@
-//! A PostgreSQL server: one connection that opens conversations, and a pool for everything else.
+//! A PostgreSQL server: one connection that opens conversations, few that ask what every compose asks, and a pool for
+//! everything else.
 
-use super::{ACQUIRE_TIMEOUT, DatabaseOptions, OpenDatabaseError, take_steps, unusable};
+use super::{ACQUIRE_TIMEOUT, Connections, DatabaseOptions, OpenDatabaseError, take_steps, unusable};
+use crate::Asking;
 use sea_orm::sqlx;
 use sea_orm::sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sea_orm::sqlx::{ConnectOptions as _, Connection as _, Executor as _, PgPool};
@@ -30,11 +32,13 @@ const LAST_TRY: Duration = Duration::from_secs(1);
 /// A connection that was used so recently is not asked whether it still lives.
 const TRUSTED_FOR: Duration = Duration::from_secs(1);
 
-/// What opens conversations, and the pool for the rest. Who opens has a connection of its own, so that no reader is in its
-/// way and each statement of its sizes is prepared and planned once, not once on every connection.
-pub(super) async fn open(
-    options: &DatabaseOptions,
-) -> Result<(DatabaseConnection, DatabaseConnection), OpenDatabaseError> {
+/// Of how many connections one asks what every compose asks.
+const SHARE_THAT_ASKS: u32 = 8;
+
+/// What opens conversations, what asks before it, and the pool for the rest. Who opens has a connection of its own, so that
+/// no reader is in its way and each statement of its sizes is prepared and planned once, not once on every connection. What
+/// is asked of one kind is one statement at a time, so the fewer connections take turns with it, the warmer they are.
+pub(super) async fn open(options: &DatabaseOptions) -> Result<Connections, OpenDatabaseError> {
     let connect = PgConnectOptions::from_str(&options.url)
         .map_err(unusable)?
         .application_name("overture")
@@ -45,11 +49,15 @@ pub(super) async fn open(
         Err(sqlx::Error::PoolTimedOut) => return Err(out_of_reach(&connect).await),
         pool => pool.map_err(unusable)?,
     };
-    let others = pool(options.connections.saturating_sub(1), connect, "").await.map_err(unusable)?;
-    Ok((
-        SqlxPostgresConnector::from_sqlx_postgres_pool(opening),
-        SqlxPostgresConnector::from_sqlx_postgres_pool(others),
-    ))
+    let asking = (options.connections / SHARE_THAT_ASKS).min(Asking::KINDS);
+    let others = pool(options.connections.saturating_sub(1 + asking), connect.clone(), "").await.map_err(unusable)?;
+    // Where there are few, they are shared.
+    let asking = if asking == 0 { others.clone() } else { pool(asking, connect, "").await.map_err(unusable)? };
+    Ok(Connections {
+        writing: SqlxPostgresConnector::from_sqlx_postgres_pool(opening),
+        asking: SqlxPostgresConnector::from_sqlx_postgres_pool(asking),
+        readers: SqlxPostgresConnector::from_sqlx_postgres_pool(others),
+    })
 }
 
 /// Why no connection could be made.

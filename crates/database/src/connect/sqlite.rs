@@ -1,6 +1,6 @@
 //! A SQLite file: one connection writes, several read.
 
-use super::{ACQUIRE_TIMEOUT, DatabaseOptions, OpenDatabaseError, take_steps, unusable};
+use super::{ACQUIRE_TIMEOUT, Connections, DatabaseOptions, OpenDatabaseError, take_steps, unusable};
 use sea_orm::sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sea_orm::sqlx::{ConnectOptions as _, Connection as _};
 use sea_orm::{
@@ -13,9 +13,7 @@ use std::time::Duration;
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The connection that writes and those that read.
-pub(super) async fn open(
-    options: &DatabaseOptions,
-) -> Result<(DatabaseConnection, DatabaseConnection), OpenDatabaseError> {
+pub(super) async fn open(options: &DatabaseOptions) -> Result<Connections, OpenDatabaseError> {
     let connect = SqliteConnectOptions::from_str(&options.url)
         .map_err(unusable)?
         .create_if_missing(true)
@@ -23,9 +21,11 @@ pub(super) async fn open(
         .journal_mode(SqliteJournalMode::Wal)
         .synchronous(SqliteSynchronous::Full)
         .busy_timeout(BUSY_TIMEOUT)
-        .statement_cache_capacity(128)
+        .statement_cache_capacity(256)
         .disable_statement_logging();
-    Ok((pool(connect.clone(), 1, 1).await?, pool(connect, options.connections.max(1), 1).await?))
+    let writing = pool(connect.clone(), 1, 1).await?;
+    let readers = pool(connect, options.connections.max(1), 1).await?;
+    Ok(Connections { writing, asking: readers.clone(), readers })
 }
 
 /// Takes every step that is pending, one process after the other; says which it took.

@@ -93,7 +93,7 @@ fn addresses_of(tenant: TenantId, choice: &ContactChoice, at: Timestamp) -> Vec<
 }
 
 fn write_conversations(script: &mut Script, winners: &[&OpenConversation]) {
-    let mut rows = Rows::new(15);
+    let mut rows = Rows::new(12);
     for opening in winners {
         let address = &opening.recipient.address;
         rows.push([
@@ -102,7 +102,6 @@ fn write_conversations(script: &mut Script, winners: &[&OpenConversation]) {
             opening.workspace_id.as_uuid().into(),
             opening.channel_id.as_uuid().into(),
             opening.contact.id().as_uuid().into(),
-            ConversationStatus::InProgress.as_str().into(),
             opening.subject.as_ref().map(|subject| subject.as_str().to_owned()).into(),
             opening.preview.clone().into(),
             millis(opening.created_at),
@@ -110,15 +109,16 @@ fn write_conversations(script: &mut Script, winners: &[&OpenConversation]) {
             address.canonical().into(),
             address.display().into(),
             opening.recipient.name.as_ref().map(|name| name.as_str().to_owned()).into(),
-            millis(opening.created_at),
-            millis(opening.created_at),
         ]);
     }
-    let sql = "INSERT INTO conversations (id, tenant_id, workspace_id, channel_id, contact_id, status, human_managed, subject, \
-               last_message_preview, last_message_at, recipient_kind, recipient_canonical, recipient_display, recipient_name, \
-               version, created_at, updated_at) \
-               SELECT c1, c2, c3, c4, c5, c6, TRUE, c7, c8, c9, c10, c11, c12, c13, 1, c14, c15 FROM r WHERE c1 IS NOT NULL";
-    script.push_rows(rows, sql);
+    let sql = format!(
+        "INSERT INTO conversations (id, tenant_id, workspace_id, channel_id, contact_id, status, human_managed, subject, \
+         last_message_preview, last_message_at, recipient_kind, recipient_canonical, recipient_display, recipient_name, version, \
+         created_at, updated_at) \
+         SELECT c1, c2, c3, c4, c5, '{}', TRUE, c6, c7, c8, c9, c10, c11, c12, 1, c8, c8 FROM r WHERE c1 IS NOT NULL",
+        ConversationStatus::InProgress.as_str()
+    );
+    script.push_rows(rows, &sql);
 }
 
 /// What is written of a message, whoever it is for.

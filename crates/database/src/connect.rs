@@ -17,6 +17,9 @@ mod sqlite;
 /// How long whoever needs a connection waits for one, or for its turn to be written.
 pub(crate) const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// How long after some were settled others wait, where many are: nobody hurries, and each commit syncs.
+const SETTLING_PACE: Duration = Duration::from_millis(20);
+
 /// Where the database is and how it is used.
 #[derive(Debug, Clone)]
 pub struct DatabaseOptions {
@@ -80,7 +83,7 @@ impl Database {
             asking: Asking::start(asking),
             settling: is_postgres(&readers).then(|| {
                 let db = readers.clone();
-                Gathering::start(move |orders| settle_together(&db, orders))
+                Gathering::start_paced(SETTLING_PACE, move |orders| settle_together(&db, orders))
             }),
             readers,
             writing,

@@ -7,7 +7,9 @@ use futures_util::future::BoxFuture;
 use overture_domain::ports::StoreError;
 use sea_orm::DbErr;
 use std::panic::AssertUnwindSafe;
+use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
+use tokio::time::{Instant, timeout_at};
 
 /// How many questions share one statement at most.
 const MOST: usize = 64;
@@ -36,8 +38,14 @@ struct Asked<Q, A> {
 impl<Q: Send + 'static, A: Send + 'static> Gathering<Q, A> {
     /// Starts its task on the current runtime; it ends when the last handle is dropped.
     pub(crate) fn start(look: impl Fn(Vec<Q>) -> Answers<A> + Send + 'static) -> Self {
+        Self::start_paced(Duration::ZERO, look)
+    }
+
+    /// The same for questions that nobody hurries with: after an answer the next statement waits for so long, so that more share
+    /// it. Enough for a whole statement wait for nothing.
+    pub(crate) fn start_paced(pace: Duration, look: impl Fn(Vec<Q>) -> Answers<A> + Send + 'static) -> Self {
         let (line, waiting) = mpsc::channel(WAITING_ROOM);
-        tokio::spawn(answer_all(look, waiting));
+        tokio::spawn(answer_all(look, waiting, pace));
         Self { line }
     }
 
@@ -60,24 +68,42 @@ const TURNS: usize = 3;
 /// its turns; 0 when the line has ended. Nobody waits for time to pass: a trip to the database shared by more is worth some
 /// microseconds, and where nothing else runs the turns are over at once.
 pub(crate) async fn take_together<T>(line: &mut mpsc::Receiver<T>, batch: &mut Vec<T>, most: usize) -> usize {
-    let mut taken = line.recv_many(batch, most).await;
-    let mut turns = 0;
-    while 0 < taken && taken < most && turns < TURNS {
-        tokio::task::yield_now().await;
-        turns += 1;
-        while taken < most
-            && let Ok(next) = line.try_recv()
-        {
-            batch.push(next);
-            (taken, turns) = (taken + 1, 0);
-        }
+    if line.recv_many(batch, most).await == 0 {
+        return 0;
     }
-    taken
+    let mut turns = 0;
+    while batch.len() < most && turns < TURNS {
+        tokio::task::yield_now().await;
+        turns = if fill(line, batch, most) { 0 } else { turns + 1 };
+    }
+    batch.len()
 }
 
-async fn answer_all<Q, A>(look: impl Fn(Vec<Q>) -> Answers<A>, mut waiting: mpsc::Receiver<Asked<Q, A>>) {
+/// Takes what stands in the line by now, up to so many; whether there was something.
+fn fill<T>(line: &mut mpsc::Receiver<T>, batch: &mut Vec<T>, most: usize) -> bool {
+    let had = batch.len();
+    while batch.len() < most
+        && let Ok(next) = line.try_recv()
+    {
+        batch.push(next);
+    }
+    batch.len() > had
+}
+
+async fn answer_all<Q, A>(
+    look: impl Fn(Vec<Q>) -> Answers<A>,
+    mut waiting: mpsc::Receiver<Asked<Q, A>>,
+    pace: Duration,
+) {
     let mut batch = Vec::with_capacity(MOST);
+    let mut not_before = Instant::now();
     while take_together(&mut waiting, &mut batch, MOST).await > 0 {
+        while batch.len() < MOST
+            && Instant::now() < not_before
+            && let Ok(Some(next)) = timeout_at(not_before, waiting.recv()).await
+        {
+            batch.push(next);
+        }
         let (questions, asked): (Vec<_>, Vec<_>) =
             batch.drain(..).map(|Asked { question, answer }| (question, answer)).unzip();
         // A panic costs its own questions their answer and nobody else.
@@ -95,18 +121,24 @@ async fn answer_all<Q, A>(look: impl Fn(Vec<Q>) -> Answers<A>, mut waiting: mpsc
             }
             Err(_) => tracing::error!("reading panicked"),
         }
+        not_before = Instant::now() + pace;
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::sync::atomic::{AtomicUsize, Ordering};
     use std::sync::{Arc, Mutex};
     use tokio::sync::Semaphore;
 
     /// Doubles numbers; odd ones are corrupt, and thirteen fails the statement.
     fn doubling(sizes: Arc<Mutex<Vec<usize>>>, turn: Arc<Semaphore>) -> Gathering<u32, u32> {
-        Gathering::start(move |questions: Vec<u32>| {
+        doubling_at(Duration::ZERO, sizes, turn)
+    }
+
+    fn doubling_at(pace: Duration, sizes: Arc<Mutex<Vec<usize>>>, turn: Arc<Semaphore>) -> Gathering<u32, u32> {
+        Gathering::start_paced(pace, move |questions: Vec<u32>| {
             let (sizes, turn) = (Arc::clone(&sizes), Arc::clone(&turn));
             Box::pin(async move {
                 turn.acquire().await.unwrap().forget();
@@ -143,6 +175,34 @@ mod tests {
         }
         assert_eq!(answers, [Some(0), None, Some(4), None]);
         assert!(sizes.lock().unwrap().len() <= 2, "{sizes:?}");
+    }
+
+    #[tokio::test]
+    async fn what_is_asked_at_a_pace_waits_after_an_answer_until_there_is_enough_for_a_statement() {
+        let (sizes, turn) = (Arc::default(), Arc::new(Semaphore::new(3)));
+        let gathering = doubling_at(Duration::from_secs(3_600), Arc::clone(&sizes), turn);
+        assert_eq!(gathering.ask(2).await.unwrap(), 4);
+        let asking: Arc<AtomicUsize> = Arc::default();
+        let ask = |n: u32| {
+            let (gathering, asking) = (gathering.clone(), Arc::clone(&asking));
+            tokio::spawn(async move {
+                asking.fetch_add(1, Ordering::Relaxed);
+                gathering.ask(2 * n).await.unwrap()
+            })
+        };
+        let mut asked: Vec<_> = (1..MOST as u32).map(ask).collect();
+        // Until the last of them is out of the line and waits for one more.
+        while asking.load(Ordering::Relaxed) < MOST - 1 || gathering.line.capacity() < WAITING_ROOM {
+            tokio::task::yield_now().await;
+        }
+        for _ in 0..10 * TURNS {
+            tokio::task::yield_now().await;
+        }
+        asked.push(ask(0));
+        for asked in asked {
+            asked.await.unwrap();
+        }
+        assert_eq!(*sizes.lock().unwrap(), [1, MOST]);
     }
 
     #[tokio::test]

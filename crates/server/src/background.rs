@@ -13,7 +13,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 
 /// How many wakeups one round takes at most.
-const ROUND: u32 = 64;
+const ROUND: u32 = 128;
 /// How long a wakeup of another process may lie unseen.
 const POLL: Duration = Duration::from_millis(500);
 /// How long to wait for room in a full engine.

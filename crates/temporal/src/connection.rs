@@ -29,7 +29,7 @@ const ASK_TIMEOUT: Duration = Duration::from_secs(2);
 const WELL: Duration = Duration::from_secs(10);
 
 /// How many starts one round of the relay may try.
-const AT_ONCE: u32 = 64;
+const ROUND: u32 = 128;
 
 /// A connection to Temporal that comes to be by itself. Clones share it.
 #[derive(Clone)]
@@ -105,7 +105,7 @@ impl TemporalConnection {
     /// How many starts may be tried now: none while Temporal is away.
     pub fn room(&self) -> u32 {
         match self.state() {
-            ConnectionState::Connected => AT_ONCE,
+            ConnectionState::Connected => ROUND,
             ConnectionState::Lost { .. } | ConnectionState::Connecting { .. } => 0,
         }
     }

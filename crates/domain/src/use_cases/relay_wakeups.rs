@@ -12,7 +12,7 @@ const LONGEST_WAIT: Duration = Duration::from_secs(60);
 /// So many tries are made before a refusal asks for a person: the first may be about a server that is just being set up.
 const TRIES_BEFORE_ATTENTION: u32 = 3;
 /// How many starts are in flight at once.
-const IN_FLIGHT: usize = 32;
+const IN_FLIGHT: usize = 64;
 
 /// Hands due wakeups to the engine, each at least once, and forgets those the engine keeps.
 pub struct RelayWakeups {

@@ -17,7 +17,8 @@ mod sqlite;
 /// How long whoever needs a connection waits for one, or for its turn to be written.
 pub(crate) const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// How long after some were settled others wait, where many are: nobody hurries, and each commit syncs.
+/// How long after some wakeups were settled others wait, where many are: nobody waits for it but who settles, and each
+/// commit syncs.
 const SETTLING_PACE: Duration = Duration::from_millis(20);
 
 /// Where the database is and how it is used.

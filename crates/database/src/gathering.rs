@@ -1,5 +1,5 @@
 //! What comes at the same time goes together. Questions of one kind that are asked at the same time share one statement: while
-//! one answer is being read, the next questions gather. Who asks alone waits for nobody.
+//! one answer is being read, the next questions gather. Who asks alone waits for nobody, unless the kind has a pace.
 
 use crate::error::store_error;
 use futures_util::FutureExt;
@@ -61,12 +61,13 @@ fn stopped() -> StoreError {
     StoreError::Busy("reading has stopped".into())
 }
 
-/// How often whoever is about to stand in line gets a turn to do so. After more, batches grow no more and only wait.
+/// How often whoever is about to stand in line gets a turn to do so, since somebody last came. After more, batches grow no more
+/// and only wait.
 const TURNS: usize = 3;
 
 /// Takes what stands in the line, at least one and at most so many, and what comes while every task that can run now has had
 /// its turns; 0 when the line has ended. Nobody waits for time to pass: a trip to the database shared by more is worth some
-/// microseconds, and where nothing else runs the turns are over at once.
+/// microseconds, where nothing else runs the turns are over at once, and a full batch ends them.
 pub(crate) async fn take_together<T>(line: &mut mpsc::Receiver<T>, batch: &mut Vec<T>, most: usize) -> usize {
     if line.recv_many(batch, most).await == 0 {
         return 0;

@@ -37,10 +37,15 @@ pub(crate) struct Rows {
     values: Vec<Value>,
 }
 
+/// The largest set of one statement. All sets of a script stay below 4,000 parameters, where SQLite takes 32,766.
+const LARGEST: usize = 64;
+
 /// How many rows a statement has. At most a third of them are empty.
 const SIZES: [usize; 12] = [1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, LARGEST];
-/// The largest set of one statement: 64 rows of 13 columns stay far below SQLite's limit of 32,766 parameters.
-const LARGEST: usize = 64;
+
+fn size_for(rows: usize) -> usize {
+    SIZES.into_iter().find(|size| *size >= rows).unwrap_or(rows)
+}
 
 impl Rows {
     pub(crate) fn new(columns: usize) -> Self {
@@ -74,30 +79,45 @@ impl Rows {
         Ok(changed)
     }
 
-    fn statements(self, sql: &str) -> Vec<(String, Vec<Value>)> {
+    fn statements(self, sql: &str) -> impl Iterator<Item = (String, Vec<Value>)> {
+        self.sets().into_iter().map(move |set| {
+            let size = size_for(set.len());
+            set.statement(sql, size)
+        })
+    }
+
+    /// As many sets as it takes, each for one statement.
+    fn sets(self) -> Vec<Self> {
+        let (columns, mut values) = (self.columns, self.values.into_iter().peekable());
+        let mut sets = Vec::new();
+        while values.peek().is_some() {
+            sets.push(Self { columns, values: values.by_ref().take(LARGEST * columns).collect() });
+        }
+        sets
+    }
+
+    /// The statement for a set, padded to so many rows.
+    fn statement(self, sql: &str, size: usize) -> (String, Vec<Value>) {
         let names: Vec<String> = (1..=self.columns).map(|number| format!("c{number}")).collect();
         let row = format!("({})", vec!["?"; self.columns].join(","));
-        let mut statements = Vec::new();
-        let mut values = self.values.into_iter().peekable();
-        while values.peek().is_some() {
-            let mut set: Vec<Value> = values.by_ref().take(LARGEST * self.columns).collect();
-            let rows = set.len() / self.columns;
-            let size = SIZES.into_iter().find(|size| *size >= rows).unwrap_or(rows);
-            // Empty rows are of the type of the first: PostgreSQL wants one type in a column.
-            let empty: Vec<_> = set[..self.columns].iter().map(Value::as_null).collect();
-            set.extend(empty.into_iter().cycle().take((size - rows) * self.columns));
-            statements.push((
-                format!("WITH r ({}) AS (VALUES {}) {sql}", names.join(","), vec![row.as_str(); size].join(",")),
-                set,
-            ));
-        }
-        statements
+        let missing = (size - self.len()) * self.columns;
+        // Empty rows are of the type of the first: PostgreSQL wants one type in a column.
+        let empty: Vec<_> = self.values[..self.columns].iter().map(Value::as_null).collect();
+        let mut values = self.values;
+        values.extend(empty.into_iter().cycle().take(missing));
+        (format!("WITH r ({}) AS (VALUES {}) {sql}", names.join(","), vec![row.as_str(); size].join(",")), values)
     }
 }
 
-/// Statements that belong together, sent in as few trips as the database allows.
+/// Statements that belong together, sent in as few trips as the database allows. All sets are padded to the size of the
+/// largest: were each padded by itself, their sizes would meet in ever new texts.
 #[derive(Default)]
-pub(crate) struct Script(Vec<Part>);
+pub(crate) struct Script(Vec<Planned>);
+
+enum Planned {
+    Plain(Part),
+    Set { sql: String, rows: Rows, must_write_all: bool },
+}
 
 struct Part {
     sql: String,
@@ -109,23 +129,41 @@ struct Part {
 impl Script {
     /// Adds a statement.
     pub(crate) fn push(&mut self, sql: &str, values: impl IntoIterator<Item = Value>) {
-        self.0.push(Part { sql: sql.to_owned(), values: values.into_iter().collect(), must_write: None });
+        let values = values.into_iter().collect();
+        self.0.push(Planned::Plain(Part { sql: sql.to_owned(), values, must_write: None }));
     }
 
     /// Adds a statement that finds the rows as `r (c1, c2, …)`, unless there are none. Empty rows have no `c1`: it must
     /// leave those out.
     pub(crate) fn push_rows(&mut self, rows: Rows, sql: &str) {
-        self.0.extend(rows.statements(sql).into_iter().map(|(sql, values)| Part { sql, values, must_write: None }));
+        self.push_sets(rows, sql, false);
     }
 
     /// Adds a statement that writes every row, or the script changes nothing and fails ([`is_taken`](crate::error::is_taken)).
     pub(crate) fn push_every_row(&mut self, rows: Rows, sql: &str) {
-        let mut left = rows.len();
-        for (sql, values) in rows.statements(sql) {
-            let rows = left.min(LARGEST);
-            left -= rows;
-            self.0.push(Part { sql, values, must_write: Some(rows) });
-        }
+        self.push_sets(rows, sql, true);
+    }
+
+    fn push_sets(&mut self, rows: Rows, sql: &str, must_write_all: bool) {
+        let planned = |rows| Planned::Set { sql: sql.to_owned(), rows, must_write_all };
+        self.0.extend(rows.sets().into_iter().map(planned));
+    }
+
+    fn parts(self) -> Vec<Part> {
+        let rows = |planned: &Planned| match planned {
+            Planned::Plain(_) => 0,
+            Planned::Set { rows, .. } => rows.len(),
+        };
+        let size = size_for(self.0.iter().map(rows).max().unwrap_or(0));
+        let part = |planned| match planned {
+            Planned::Plain(part) => part,
+            Planned::Set { sql, rows, must_write_all } => {
+                let must_write = must_write_all.then(|| rows.len());
+                let (sql, values) = rows.statement(&sql, size);
+                Part { sql, values, must_write }
+            }
+        };
+        self.0.into_iter().map(part).collect()
     }
 
     /// Runs changes of different rows, in one trip. On PostgreSQL they are one statement: none sees what another did.
@@ -142,7 +180,7 @@ impl Script {
     fn one_statement(self) -> (String, Vec<Value>) {
         let (mut values, mut expected) = (Vec::new(), Vec::new());
         let (mut changes, mut all) = (Vec::new(), Vec::new());
-        for (number, part) in self.0.into_iter().enumerate() {
+        for (number, part) in self.parts().into_iter().enumerate() {
             let (name, sql) = (format!("change_{number}"), part.sql);
             values.extend(part.values);
             let Some(rows) = part.must_write else {
@@ -159,7 +197,7 @@ impl Script {
     }
 
     fn one_after_the_other(self) -> (String, Vec<Value>) {
-        let (texts, values): (Vec<_>, Vec<_>) = self.0.into_iter().map(|part| (part.sql, part.values)).unzip();
+        let (texts, values): (Vec<_>, Vec<_>) = self.parts().into_iter().map(|part| (part.sql, part.values)).unzip();
         (texts.join("; "), values.into_iter().flatten().collect())
     }
 
@@ -167,7 +205,7 @@ impl Script {
     pub(crate) async fn read(self, db: &impl ConnectionTrait) -> Result<Vec<QueryResult>, DbErr> {
         let mut found = Vec::new();
         if is_postgres(db) {
-            for Part { sql, values, .. } in self.0 {
+            for Part { sql, values, .. } in self.parts() {
                 found.extend(all(db, &sql, values).await?);
             }
         } else if !self.0.is_empty() {
@@ -188,7 +226,7 @@ mod tests {
         for n in 0..69_i64 {
             rows.push([n.into()]);
         }
-        let statements = rows.statements("SELECT c1 FROM r");
+        let statements: Vec<_> = rows.statements("SELECT c1 FROM r").collect();
         assert_eq!(statements.iter().map(|(_, values)| values.len()).collect::<Vec<_>>(), [64, 6]);
         assert_eq!(statements[1].0, "WITH r (c1) AS (VALUES (?),(?),(?),(?),(?),(?)) SELECT c1 FROM r");
         assert_eq!(statements[1].1[4..], [Value::from(68_i64), Value::BigInt(None)]);
@@ -196,6 +234,24 @@ mod tests {
 
     #[test]
     fn no_rows_make_no_statement() {
-        assert!(Rows::new(3).statements("x").is_empty());
+        assert_eq!(Rows::new(3).statements("x").count(), 0);
+        assert!(Script::default().parts().is_empty());
+    }
+
+    #[test]
+    fn the_sets_of_a_script_are_of_one_size_and_count_what_they_must_write() {
+        let rows = |count: i64| {
+            let mut rows = Rows::new(1);
+            (0..count).for_each(|n| rows.push([n.into()]));
+            rows
+        };
+        let mut script = Script::default();
+        script.push("x", [1_i64.into()]);
+        script.push_rows(rows(5), "y");
+        script.push_every_row(rows(2), "z");
+        let parts: Vec<_> =
+            script.parts().into_iter().map(|part| (part.values.len(), part.must_write, part.sql)).collect();
+        let set = |sql: &str| format!("WITH r (c1) AS (VALUES (?),(?),(?),(?),(?),(?)) {sql}");
+        assert_eq!(parts, [(1, None, "x".to_owned()), (6, None, set("y")), (6, Some(2), set("z"))]);
     }
 }

@@ -87,16 +87,17 @@ impl EmbeddedEngine {
     async fn attend(self: Arc<Self>, first: StartOrder) {
         let mut order = Some(first);
         while let Some(current) = order {
-            {
+            let outcome = {
                 let Ok(_permit) = self.permits.acquire().await else { break };
-                self.run_once(&current).await;
-            }
+                self.supervised(&current).await
+            };
+            // Others run meanwhile.
+            self.settle(&current, outcome).await;
             order = self.roster.next(current.conversation_id);
         }
     }
 
-    async fn run_once(&self, order: &StartOrder) {
-        let outcome = self.supervised(order).await;
+    async fn settle(&self, order: &StartOrder, outcome: Result<Next, Stumbled>) {
         let settled = match outcome {
             Ok(Next::Done) => self.queue.settle(order).await,
             Ok(Next::Rest(wait)) => self.queue.rest(order, wait).await,

@@ -54,7 +54,11 @@ fn main() -> ExitCode {
     let loaded = Settings::load(file.as_deref(), &environment);
     warn_of_misspelt(&environment);
 
-    let runtime = match tokio::runtime::Builder::new_multi_thread().worker_threads(threads()).enable_all().build() {
+    let mut runtime = tokio::runtime::Builder::new_multi_thread();
+    if std::env::var_os("TOKIO_WORKER_THREADS").is_none() {
+        runtime.worker_threads(threads());
+    }
+    let runtime = match runtime.enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return told(printer, &Failure::new(format!("The runtime cannot start: {error}"))),
     };
@@ -70,7 +74,8 @@ fn main() -> ExitCode {
     }
 }
 
-/// How many threads run what is not HTTP, which has its own: a core for each, and fewer ways between them.
+/// How many threads run what is neither HTTP nor Temporal's worker, which have their own: with as many as cores, work that
+/// belongs together goes from one to the other.
 fn threads() -> usize {
     std::thread::available_parallelism().map_or(1, |cores| (cores.get() / 2).max(1))
 }

@@ -32,7 +32,7 @@ const LAST_TRY: Duration = Duration::from_secs(1);
 /// A connection that was used so recently is not asked whether it still lives.
 const TRUSTED_FOR: Duration = Duration::from_secs(1);
 
-/// Of how many connections one asks what every compose asks.
+/// Of how many connections one asks what every compose asks; fewer are shared.
 const SHARE_THAT_ASKS: u32 = 8;
 
 /// What opens conversations, what asks before it, and the pool for the rest. Who opens has a connection of its own, so that
@@ -49,7 +49,7 @@ pub(super) async fn open(options: &DatabaseOptions) -> Result<Connections, OpenD
         Err(sqlx::Error::PoolTimedOut) => return Err(out_of_reach(&connect).await),
         pool => pool.map_err(unusable)?,
     };
-    let asking = (options.connections / SHARE_THAT_ASKS).min(Asking::KINDS);
+    let asking = asking(options.connections);
     let others = pool(options.connections.saturating_sub(1 + asking), connect.clone(), "").await.map_err(unusable)?;
     // Where there are few, they are shared.
     let asking = if asking == 0 { others.clone() } else { pool(asking, connect, "").await.map_err(unusable)? };
@@ -58,6 +58,11 @@ pub(super) async fn open(options: &DatabaseOptions) -> Result<Connections, OpenD
         asking: SqlxPostgresConnector::from_sqlx_postgres_pool(asking),
         readers: SqlxPostgresConnector::from_sqlx_postgres_pool(others),
     })
+}
+
+/// How many of so many connections ask; fewer than two would make one kind of question wait for another.
+fn asking(connections: u32) -> u32 {
+    if connections < SHARE_THAT_ASKS { 0 } else { (connections / SHARE_THAT_ASKS).clamp(2, Asking::KINDS) }
 }
 
 /// Why no connection could be made.
@@ -111,6 +116,12 @@ mod tests {
     use crate::sql::all;
     use crate::{Database, DatabaseOptions};
     use overture_tests::postgres::Postgres;
+
+    #[test]
+    fn few_connections_are_shared_and_of_many_up_to_three_ask() {
+        let asking = [2, 7, 8, 16, 23, 24, 1_000].map(super::asking);
+        assert_eq!(asking, [0, 0, 2, 2, 2, 3, 3]);
+    }
 
     #[tokio::test]
     async fn a_plan_made_while_a_table_is_empty_reads_it_by_its_keys() {

@@ -4,10 +4,13 @@ use crate::database;
 use crate::figures::median_of;
 use crate::installation::Installation;
 use crate::measured::{Measured, measure};
-use anyhow::Result;
+use crate::sdk::Sdk;
+use anyhow::{Result, bail};
 use overture_tests::postgres::Postgres;
 use overture_tests::temporal_server::TemporalServer;
 use overture_tests::throwaway::free_port;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 /// How it is with Temporal.
@@ -19,20 +22,33 @@ enum Temporal {
     Refusing,
     /// It was there and stands still: connections stand, nobody answers.
     Frozen,
+    /// It answers others: this program starts workflows as fast as it goes, and the service's port refuses. What composes cost
+    /// on a machine that is as busy, without a start of the service's own.
+    Beside,
     /// It answers.
     Running,
 }
 
-const STATES: [(Temporal, &str); 4] = [
+const STATES: [(Temporal, &str); 5] = [
     (Temporal::Stopped, "stopped"),
     (Temporal::Refusing, "refusing"),
     (Temporal::Frozen, "frozen"),
+    (Temporal::Beside, "for others"),
     (Temporal::Running, "running"),
 ];
 
-/// Over four rounds each state has each place once and follows each other one once: what runs beside Temporal leaves a disk
-/// with work to do. (E. J. Williams, Australian Journal of Scientific Research A 2, 149, 1949.)
-const ORDERS: [[usize; 4]; 4] = [[0, 1, 3, 2], [1, 2, 0, 3], [2, 3, 1, 0], [3, 0, 2, 1]];
+/// How many starts others have under way at once, as the service has.
+const BESIDE: usize = 64;
+
+/// Over five rounds each state has each place once, and over ten it follows each other one twice: what runs beside Temporal
+/// leaves a disk with work to do. (E. J. Williams, Australian Journal of Scientific Research A 2, 149, 1949.)
+fn order(round: usize) -> [usize; 5] {
+    let mut order = [0, 1, 4, 2, 3].map(|state| (state + round) % STATES.len());
+    if round / STATES.len() % 2 == 1 {
+        order.reverse();
+    }
+    order
+}
 
 /// One state in one round.
 struct Seen {
@@ -45,14 +61,14 @@ struct Seen {
 pub(crate) async fn run(seconds: u64, rounds: u64) -> Result<String> {
     let server = database::server().await?;
     let mut report = String::from(
-        "| clients | Temporal | composes/s | workflows started/s | p50 ms | p99 ms | service's CPU per 1,000 composes, ms | of that when stopped |\n\
-         |---|---|---|---|---|---|---|---|\n",
+        "| clients | Temporal | composes/s | workflows started/s | p50 ms | p99 ms | members per commit | service's CPU per 1,000 composes, ms | of that when stopped |\n\
+         |---|---|---|---|---|---|---|---|---|\n",
     );
     let mut spreads = Vec::new();
     for clients in [16, 64] {
-        let mut seen: [Vec<Seen>; 4] = Default::default();
+        let mut seen: [Vec<Seen>; 5] = Default::default();
         for round in 0..rounds as usize {
-            for which in ORDERS[round % ORDERS.len()] {
+            for which in order(round) {
                 seen[which].push(in_state(&server, STATES[which].0, clients, seconds).await?);
             }
         }
@@ -61,11 +77,12 @@ pub(crate) async fn run(seconds: u64, rounds: u64) -> Result<String> {
             let shares =
                 all.iter().zip(&seen[0]).map(|(one, stopped)| one.measured.processor / stopped.measured.processor);
             report += &format!(
-                "| {clients} | {name} | {:.0} | {:.0} | {:.2} | {:.2} | {:.0} | {:.2} |\n",
+                "| {clients} | {name} | {:.0} | {:.0} | {:.2} | {:.2} | {:.1} | {:.0} | {:.2} |\n",
                 of(|seen| seen.measured.rate),
                 of(|seen| seen.started),
                 of(|seen| seen.measured.p50),
                 of(|seen| seen.measured.p99),
+                of(|seen| seen.measured.members),
                 of(|seen| seen.measured.processor),
                 crate::figures::median(shares),
             );
@@ -84,27 +101,44 @@ pub(crate) async fn run(seconds: u64, rounds: u64) -> Result<String> {
 async fn in_state(server: &Postgres, state: Temporal, clients: usize, seconds: u64) -> Result<Seen> {
     let mut temporal = match state {
         Temporal::Refusing => None,
-        Temporal::Stopped | Temporal::Frozen | Temporal::Running => Some(TemporalServer::start(&[]).await?),
+        Temporal::Stopped | Temporal::Frozen | Temporal::Beside | Temporal::Running => {
+            Some(TemporalServer::start(&[]).await?)
+        }
     };
     let address = match &temporal {
-        Some(temporal) => temporal.address.clone(),
-        None => format!("http://127.0.0.1:{}", free_port()?),
+        Some(temporal) if state != Temporal::Beside => temporal.address.clone(),
+        _ => format!("http://127.0.0.1:{}", free_port()?),
     };
     let url = server.database().await?;
     let service = Installation::production(&url, &address).await?.serve().await?;
+    let mut others = None;
     if let Some(temporal) = &mut temporal {
-        service.connected().await?;
+        if state == Temporal::Beside {
+            let sdk = Sdk::connect(&temporal.address).await?;
+            sdk.add_attributes().await?;
+            others = Some(sdk);
+        } else {
+            service.connected().await?;
+        }
         match state {
             Temporal::Stopped => temporal.kill()?,
             Temporal::Frozen => temporal.freeze()?,
-            Temporal::Refusing | Temporal::Running => {}
+            Temporal::Refusing | Temporal::Beside | Temporal::Running => {}
         }
     }
     database::settled(&url).await?;
+    let by_others = Arc::default();
     let begun = Instant::now();
-    let measured = measure(&service, clients, Duration::from_secs(seconds)).await;
-    let started = database::count(&url, "conversations").await? - database::count(&url, "wakeups").await?;
-    let started = started as f64 / begun.elapsed().as_secs_f64();
+    let measuring = measure(&service, clients, Duration::from_secs(seconds));
+    let measured = match &others {
+        None => measuring.await,
+        Some(sdk) => tokio::select! {
+            measured = measuring => measured,
+            ended = sdk.keep_starting(BESIDE, &by_others) => ended.and_then(|()| bail!("others started nothing")),
+        },
+    };
+    let handed_over = database::count(&url, "conversations").await? - database::count(&url, "wakeups").await?;
+    let started = (handed_over + by_others.load(Ordering::Relaxed)) as f64 / begun.elapsed().as_secs_f64();
     if let (Temporal::Frozen, Some(temporal)) = (state, &temporal) {
         temporal.thaw()?; // or it could not be told to end
     }

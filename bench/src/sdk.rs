@@ -106,6 +106,26 @@ impl Sdk {
         Ok(workflows as f64 / started.elapsed().as_secs_f64())
     }
 
+    /// Starts workflows, so many at once, for as long as this is awaited; counts them.
+    pub(crate) async fn keep_starting(&self, at_once: usize, started: &Arc<AtomicU64>) -> Result<()> {
+        let mut tasks = JoinSet::new();
+        for _ in 0..at_once {
+            let (sdk, started) = (self.clone(), Arc::clone(started));
+            tasks.spawn(async move {
+                loop {
+                    if let Err(error) = sdk.start().await {
+                        return error;
+                    }
+                    started.fetch_add(1, Ordering::Relaxed);
+                }
+            });
+        }
+        match tasks.join_next().await {
+            Some(ended) => Err(ended?),
+            None => Ok(()),
+        }
+    }
+
     async fn start(&self) -> Result<()> {
         let conversation = id().to_string();
         let values = [conversation.clone(), id().to_string(), "in_progress".to_owned()];

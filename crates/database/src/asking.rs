@@ -9,6 +9,7 @@ use sea_orm::DatabaseConnection;
 /// The questions of composes that run at the same time, each kind in one statement.
 #[derive(Clone)]
 pub(crate) struct Asking {
+    /// What the questions go over; to be closed with the others.
     pub(crate) connection: DatabaseConnection,
     pub(crate) earlier: Gathering<(TenantId, KeyedHash), Option<EarlierRequest>>,
     pub(crate) places: Gathering<(TenantId, WorkspaceId, Option<ChannelId>), KnownPlace>,
@@ -16,7 +17,7 @@ pub(crate) struct Asking {
 }
 
 impl Asking {
-    /// How many kinds there are: so many statements run at once, at most.
+    /// How many kinds of questions there are: of each, one statement runs at a time.
     pub(crate) const KINDS: u32 = 3;
 
     /// Starts its tasks on the current runtime.

@@ -58,7 +58,7 @@ impl<Q: Send + 'static, A: Send + 'static> Gathering<Q, A> {
 }
 
 fn stopped() -> StoreError {
-    StoreError::Busy("reading has stopped".into())
+    StoreError::Busy("what asks the database for many has stopped".into())
 }
 
 /// How often whoever is about to stand in line gets a turn to do so, since somebody last came. After more, batches grow no more
@@ -120,7 +120,7 @@ async fn answer_all<Q, A>(
                     let _ = asked.send(Err(store_error(&error)));
                 }
             }
-            Err(_) => tracing::error!("reading panicked"),
+            Err(_) => tracing::error!("a statement for many panicked"),
         }
         not_before = Instant::now() + pace;
     }
@@ -204,6 +204,16 @@ mod tests {
             asked.await.unwrap();
         }
         assert_eq!(*sizes.lock().unwrap(), [1, MOST]);
+    }
+
+    #[tokio::test]
+    async fn what_is_asked_at_a_pace_is_answered_once_that_has_passed() {
+        let pace = Duration::from_millis(50);
+        let gathering = doubling_at(pace, Arc::default(), Arc::new(Semaphore::new(2)));
+        let begun = Instant::now();
+        gathering.ask(2).await.unwrap();
+        assert_eq!(gathering.ask(4).await.unwrap(), 8);
+        assert!(begun.elapsed() >= pace);
     }
 
     #[tokio::test]

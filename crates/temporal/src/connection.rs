@@ -28,9 +28,6 @@ const ASK_TIMEOUT: Duration = Duration::from_secs(2);
 /// One that was well for so long is asked soon when it is lost again.
 const WELL: Duration = Duration::from_secs(10);
 
-/// How many starts one round of the relay may try.
-const ROUND: u32 = 128;
-
 /// A connection to Temporal that comes to be by itself. Clones share it.
 #[derive(Clone)]
 pub struct TemporalConnection {
@@ -102,10 +99,10 @@ impl TemporalConnection {
         }
     }
 
-    /// How many starts may be tried now: none while Temporal is away.
+    /// How many starts may be tried now: none while Temporal is away, and as many as there are otherwise.
     pub fn room(&self) -> u32 {
         match self.state() {
-            ConnectionState::Connected => ROUND,
+            ConnectionState::Connected => u32::MAX,
             ConnectionState::Lost { .. } | ConnectionState::Connecting { .. } => 0,
         }
     }

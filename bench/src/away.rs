@@ -7,8 +7,8 @@ use crate::measured::{Measured, measure};
 use crate::sdk::Sdk;
 use anyhow::{Result, bail};
 use overture_tests::postgres::Postgres;
+use overture_tests::reserved_port::ReservedPort;
 use overture_tests::temporal_server::TemporalServer;
-use overture_tests::throwaway::free_port;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
@@ -105,9 +105,10 @@ async fn in_state(server: &Postgres, state: Temporal, clients: usize, seconds: u
             Some(TemporalServer::start(&[]).await?)
         }
     };
+    let nobody = ReservedPort::new()?;
     let address = match &temporal {
         Some(temporal) if state != Temporal::Beside => temporal.address.clone(),
-        _ => format!("http://127.0.0.1:{}", free_port()?),
+        _ => nobody.http(),
     };
     let url = server.database().await?;
     let service = Installation::production(&url, &address).await?.serve().await?;

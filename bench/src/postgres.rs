@@ -7,7 +7,7 @@ use crate::measured::{Measured, measure};
 use crate::pgbench::{self, Way};
 use anyhow::Result;
 use overture_tests::postgres::Postgres;
-use overture_tests::throwaway::free_port;
+use overture_tests::reserved_port::ReservedPort;
 use std::time::Duration;
 
 /// The two sides of one round, measured one after the other.
@@ -68,8 +68,8 @@ async fn round(server: &Postgres, clients: usize, seconds: u64, number: u64) -> 
 
 async fn composes(server: &Postgres, clients: usize, seconds: u64) -> Result<Measured> {
     let url = server.database().await?;
-    let nobody = format!("http://127.0.0.1:{}", free_port()?);
-    let service = Installation::production(&url, &nobody).await?.serve().await?;
+    let nobody = ReservedPort::new()?;
+    let service = Installation::production(&url, &nobody.http()).await?.serve().await?;
     database::settled(&url).await?;
     let measured = measure(&service, clients, Duration::from_secs(seconds)).await?;
     service.stop().await?;

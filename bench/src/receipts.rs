@@ -9,7 +9,7 @@ use crate::sdk::id;
 use crate::service::Service;
 use anyhow::{Result, ensure};
 use overture_tests::carrier::{Voice, signed_for_whatsapp};
-use overture_tests::throwaway::free_port;
+use overture_tests::reserved_port::ReservedPort;
 use overture_tests::whatsapp;
 use rusqlite::params;
 use serde_json::{Value, json};
@@ -55,14 +55,14 @@ impl Load {
 /// Runs `rounds` rounds of `seconds` per figure and reports medians.
 pub(crate) async fn run(seconds: u64, rounds: u64) -> Result<String> {
     let server = database::server().await?;
-    let nobody = format!("http://127.0.0.1:{}", free_port()?);
+    let nobody = ReservedPort::new()?;
     let (mut on_sqlite, mut on_postgres) = (Vec::new(), Vec::new());
     for _ in 0..rounds {
         let installation = Installation::embedded(false).await?;
         let file = installation.folder().join("overture.db");
         on_sqlite.push(round(installation, &Store::Sqlite(file), seconds).await?);
         let url = server.database().await?;
-        let installation = Installation::production(&url, &nobody).await?;
+        let installation = Installation::production(&url, &nobody.http()).await?;
         on_postgres.push(round(installation, &Store::Postgres(url), seconds).await?);
     }
     let mut report = String::from(

@@ -9,8 +9,8 @@ use crate::process::own_processor_time;
 use crate::sdk::Sdk;
 use anyhow::{Result, bail};
 use overture_tests::postgres::Postgres;
+use overture_tests::reserved_port::ReservedPort;
 use overture_tests::temporal_server::TemporalServer;
-use overture_tests::throwaway::free_port;
 use std::time::{Duration, Instant};
 
 /// How many starts are under way at once.
@@ -73,8 +73,8 @@ pub(crate) async fn run(backlog: u64, rounds: u64) -> Result<String> {
 /// So many conversations that wait for Temporal, their claims ended.
 async fn composed(server: &Postgres, backlog: u64) -> Result<(Installation, String)> {
     let url = server.database().await?;
-    let nobody = format!("http://127.0.0.1:{}", free_port()?);
-    let service = Installation::production(&url, &nobody).await?.serve().await?;
+    let nobody = ReservedPort::new()?;
+    let service = Installation::production(&url, &nobody.http()).await?.serve().await?;
     load(&service.template(), 50, Duration::from_secs(600), backlog).await?;
     let installation = service.stop().await?;
     tokio::time::sleep(CLAIMS_END_AFTER).await;

@@ -4,6 +4,7 @@ use crate::client::{Template, get};
 use crate::installation::Installation;
 use crate::process::Process;
 use anyhow::{Result, bail};
+use overture_tests::reserved_port::ReservedPort;
 use std::time::{Duration, Instant};
 
 pub(crate) struct Service {
@@ -17,7 +18,7 @@ pub(crate) struct Service {
 impl Service {
     /// Starts it and waits for its first answer.
     pub(crate) async fn start(installation: Installation) -> Result<Self> {
-        let port = std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
+        let port = ReservedPort::new()?;
         let address = format!("127.0.0.1:{port}");
         let mut command = installation.command();
         command.arg("serve").env("OVERTURE__HTTP__BIND", &address);

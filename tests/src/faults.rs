@@ -84,7 +84,7 @@ pub async fn temporal_killed_in_the_load(composes: u64) -> Result<Outcome> {
 /// Whatever does not hold, in words.
 pub async fn postgres_cut_around_commit_and_restarted(composes: u64) -> Result<Outcome> {
     let mut postgres = Postgres::start(&[]).await?;
-    let proxy = Proxy::before(postgres.port).await?;
+    let proxy = Proxy::before(postgres.port.number()).await?;
     let direct = postgres.database().await?;
     let production =
         Production::on(&direct.replace(&format!(":{}/", postgres.port), &format!(":{}/", proxy.port))).await?;

@@ -233,13 +233,17 @@ impl Installation {
             )?;
             Ok((open == 0).then_some(()))
         });
-        ended.await.with_context(|| match self.what_is_open() {
-            Ok((messages, wakeups)) => format!("open messages: {messages:?}; wakeups: {wakeups:?}"),
-            Err(error) => format!("what is open is not to be seen: {error}"),
-        })
+        ended.await.with_context(|| self.open())
     }
 
-    /// A few of the messages that have not ended and of the wakeups that stand.
+    /// A few of the messages that have not ended and of the wakeups that stand, for the text of a failure.
+    pub fn open(&self) -> String {
+        match self.what_is_open() {
+            Ok((messages, wakeups)) => format!("open messages: {messages:?}; wakeups: {wakeups:?}"),
+            Err(error) => format!("what is open is not to be seen: {error}"),
+        }
+    }
+
     fn what_is_open(&self) -> Result<(Vec<Value>, Vec<Value>)> {
         let messages = "SELECT conversation_id, status, attempts, next_attempt_at, lease_until, deliver_by FROM messages \
                         WHERE status IN ('queued', 'held', 'sending') LIMIT 5";

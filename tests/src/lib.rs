@@ -26,6 +26,7 @@ pub mod provider_server;
 pub mod proxy;
 pub mod python;
 pub mod randomness;
+pub mod reserved_port;
 pub mod rounds;
 pub mod script;
 pub mod system_calls;

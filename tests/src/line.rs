@@ -149,8 +149,18 @@ impl Line {
         });
         match found.await {
             Ok(message) => Ok(message),
-            Err(error) => Err(error.context(self.composed(conversation).await?)),
+            Err(error) => Err(error.context(self.composed(conversation).await?).context(self.standing().await)),
         }
+    }
+
+    /// How everything stands, for the text of a failure.
+    async fn standing(&self) -> String {
+        let mut told = vec![self.installation.open(), self.server.process.last_words()];
+        told.push(self.server.tells("/readyz?verbose").await.unwrap_or_else(|error| format!("{error:#}")));
+        if let Some((temporal, _)) = &self.engine {
+            told.push(temporal.standing());
+        }
+        told.join("\n\n")
     }
 
     /// The message that was composed, once it has that status.

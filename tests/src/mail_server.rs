@@ -4,6 +4,7 @@ use crate::conditions::SOON;
 use crate::places::{Scratch, scratch};
 use crate::process::Process;
 use crate::python::{python, script};
+use crate::reserved_port::ReservedPort;
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
@@ -55,7 +56,7 @@ pub struct MailServerOptions {
 pub struct MailServer {
     options: MailServerOptions,
     spool: Scratch,
-    port: u16,
+    port: ReservedPort,
     process: Option<Process>,
     told: usize,
 }
@@ -90,7 +91,7 @@ impl MailServer {
     /// # Errors
     /// It does not start.
     pub async fn start_with(options: MailServerOptions) -> Result<Self> {
-        let mut server = Self { options, spool: scratch()?, port: 0, process: None, told: 0 };
+        let mut server = Self { options, spool: scratch()?, port: ReservedPort::new()?, process: None, told: 0 };
         if server.options.tls.is_some() {
             let certified = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()])?;
             std::fs::write(server.certificate(), certified.cert.pem())?;
@@ -108,7 +109,7 @@ impl MailServer {
 
     /// Where it listens, also while it is down.
     pub fn port(&self) -> u16 {
-        self.port
+        self.port.number()
     }
 
     /// The certificate and its key.
@@ -145,8 +146,8 @@ impl MailServer {
             command.args(["--tls", tls, "--certificate"]).arg(self.identity());
         }
         let mut process = Process::start(command, &self.spool.path().join("server.log"))?;
-        self.port =
-            process.says("the mail server says its port", SOON, |output| output.lines().next()?.parse().ok()).await?;
+        let serves = |output: &str| output.lines().next().map(drop);
+        process.says("the mail server says its port", SOON, serves).await?;
         self.process = Some(process);
         self.told = 0;
         Ok(())

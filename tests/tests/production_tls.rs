@@ -30,7 +30,7 @@ async fn postgres_over_tls_and_temporal_over_mutual_tls_deliver_and_a_stranger_i
     let (ours, strange) = (Authority::new()?, Authority::new()?);
     let (server, client) = (ours.identity("localhost")?, ours.identity("overture")?);
     let temporal = url::Url::parse(&production.temporal.address)?.port().context("no port")?;
-    let before_postgres = TlsFront::before(postgres.port, Opening::Postgres, &server, None).await?;
+    let before_postgres = TlsFront::before(postgres.port.number(), Opening::Postgres, &server, None).await?;
     let before_temporal = TlsFront::before(temporal, Opening::None, &server, Some(&ours.file())).await?;
 
     // A server's certificate that descends from nobody we trust.

@@ -5,8 +5,8 @@ use anyhow::{Context, Result};
 use overture_tests::installation::{Installation, announced};
 use overture_tests::postgres::Postgres;
 use overture_tests::production::production;
+use overture_tests::reserved_port::ReservedPort;
 use overture_tests::temporal_server::TemporalServer;
-use overture_tests::throwaway::free_port;
 use std::io::{Write, stdout};
 
 #[tokio::main]
@@ -15,7 +15,8 @@ async fn main() -> Result<()> {
     writeln!(out, "starting PostgreSQL and Temporal …")?;
     let postgres = Postgres::start(&[]).await?;
     let database = postgres.database().await?;
-    let ui_port = free_port()?;
+    let ui_port = ReservedPort::new()?;
+    let ui = ui_port.http();
     let temporal = TemporalServer::start_with(&[], Some(ui_port)).await?;
     let installation = production(Installation::new()?, &database, &temporal.address);
     installation.ask(&["migrate"])?;
@@ -27,7 +28,7 @@ async fn main() -> Result<()> {
     writeln!(
         out,
         "\nOverture      {url}        (API page: {url}/docs)\n\
-         Temporal      {temporal}        (web page: http://127.0.0.1:{ui_port}/namespaces/default/workflows)\n\
+         Temporal      {temporal}        (web page: {ui}/namespaces/default/workflows)\n\
          PostgreSQL    {database}\n\
          outbox        {outbox}\n\
          API key       {key}\n\n\

@@ -1,11 +1,12 @@
 //! What composes pay for Temporal: with it stopped, never there, frozen, and running; on PostgreSQL.
 
+use crate::cores::keep_on;
 use crate::database;
 use crate::figures::median_of;
 use crate::installation::Installation;
 use crate::measured::{Measured, measure};
 use crate::sdk::Sdk;
-use anyhow::{Result, bail};
+use anyhow::{Result, bail, ensure};
 use overture_tests::postgres::Postgres;
 use overture_tests::reserved_port::ReservedPort;
 use overture_tests::temporal_server::TemporalServer;
@@ -50,6 +51,33 @@ fn order(round: usize) -> [usize; 5] {
     order
 }
 
+/// Who runs where.
+struct Cores {
+    /// Temporal's, as taskset(1) reads them, if it has its own.
+    temporal: Option<String>,
+}
+
+impl Cores {
+    /// Leaves the last cores to Temporal and keeps this process, and all that it starts, on the others.
+    fn divide(of_temporal: usize) -> Result<Self> {
+        if of_temporal == 0 {
+            return Ok(Self { temporal: None });
+        }
+        let all = std::thread::available_parallelism()?.get();
+        ensure!(of_temporal < all, "of {all} cores {of_temporal} are Temporal's, and none is left");
+        keep_on(std::process::id(), &format!("0-{}", all - of_temporal - 1))?;
+        Ok(Self { temporal: Some(format!("{}-{}", all - of_temporal, all - 1)) })
+    }
+
+    async fn temporal(&self) -> Result<TemporalServer> {
+        let server = TemporalServer::start(&[]).await?;
+        if let Some(cores) = &self.temporal {
+            keep_on(server.process()?, cores)?;
+        }
+        Ok(server)
+    }
+}
+
 /// One state in one round.
 struct Seen {
     measured: Measured,
@@ -57,8 +85,10 @@ struct Seen {
     started: f64,
 }
 
-/// Runs `rounds` rounds of `seconds` for each state at 16 and 64 clients and reports medians.
-pub(crate) async fn run(seconds: u64, rounds: u64) -> Result<String> {
+/// Runs `rounds` rounds of `seconds` for each state at 16 and 64 clients and reports medians. Temporal has so many of the cores to
+/// itself, as where it stands on another machine; with none it shares them all.
+pub(crate) async fn run(seconds: u64, rounds: u64, cores_of_temporal: u64) -> Result<String> {
+    let cores = Cores::divide(cores_of_temporal as usize)?;
     let server = database::server().await?;
     let mut report = String::from(
         "| clients | Temporal | composes/s | workflows started/s | p50 ms | p99 ms | members per commit | service's CPU per 1,000 composes, ms | of that when stopped |\n\
@@ -69,7 +99,7 @@ pub(crate) async fn run(seconds: u64, rounds: u64) -> Result<String> {
         let mut seen: [Vec<Seen>; 5] = Default::default();
         for round in 0..rounds as usize {
             for which in order(round) {
-                seen[which].push(in_state(&server, STATES[which].0, clients, seconds).await?);
+                seen[which].push(in_state(&server, &cores, STATES[which].0, clients, seconds).await?);
             }
         }
         for ((_, name), all) in STATES.iter().zip(&seen) {
@@ -98,12 +128,10 @@ pub(crate) async fn run(seconds: u64, rounds: u64) -> Result<String> {
     Ok(report)
 }
 
-async fn in_state(server: &Postgres, state: Temporal, clients: usize, seconds: u64) -> Result<Seen> {
+async fn in_state(server: &Postgres, cores: &Cores, state: Temporal, clients: usize, seconds: u64) -> Result<Seen> {
     let mut temporal = match state {
         Temporal::Refusing => None,
-        Temporal::Stopped | Temporal::Frozen | Temporal::Beside | Temporal::Running => {
-            Some(TemporalServer::start(&[]).await?)
-        }
+        Temporal::Stopped | Temporal::Frozen | Temporal::Beside | Temporal::Running => Some(cores.temporal().await?),
     };
     let nobody = ReservedPort::new()?;
     let address = match &temporal {

@@ -5,7 +5,7 @@
 //! |---|---|---|
 //! | `compose` | seconds, rounds | composes on SQLite beside bare loops of the same rows |
 //! | `postgres` | seconds, rounds | composes on PostgreSQL beside `pgbench` on the same rows |
-//! | `away` | seconds, rounds | composes with Temporal stopped, never there, frozen, running |
+//! | `away` | seconds, rounds, cores | composes with Temporal stopped, never there, frozen, for others, running; on cores of its own |
 //! | `receipts` | seconds, rounds | receipts of WhatsApp beside composes, and a thousand in one call |
 //! | `relay` | backlog, rounds | the relay on a backlog beside a bare loop of the SDK's client |
 //! | `latency` | rate, seconds | from the 200 to a mail server's acceptance, embedded engine |
@@ -18,6 +18,7 @@ mod away;
 mod bare;
 mod client;
 mod compose;
+mod cores;
 mod database;
 mod deliveries;
 mod figures;
@@ -44,7 +45,7 @@ async fn main() -> Result<()> {
     let report = match arguments.first().map_or("compose", String::as_str) {
         "compose" => compose::run(number(1, 5)?, number(2, 3)?).await?,
         "postgres" => postgres::run(number(1, 5)?, number(2, 5)?).await?,
-        "away" => away::run(number(1, 8)?, number(2, 5)?).await?,
+        "away" => away::run(number(1, 8)?, number(2, 5)?, number(3, 0)?).await?,
         "receipts" => receipts::run(number(1, 5)?, number(2, 3)?).await?,
         "relay" => relay::run(number(1, 2_000)?, number(2, 5)?).await?,
         "latency" => latency::run(number(1, 50)?, number(2, 30)?).await?,

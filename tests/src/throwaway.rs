@@ -60,6 +60,11 @@ impl Throwaway {
         Ok(())
     }
 
+    /// The server's process id.
+    pub fn id(&self) -> u32 {
+        self.server.as_raw_nonzero().get().unsigned_abs()
+    }
+
     /// Sends the server a signal.
     ///
     /// # Errors

@@ -1,12 +1,12 @@
-//! What composes pay for Temporal: with it stopped, never there, frozen, and running; on PostgreSQL.
+//! What composes pay for Temporal: with it stopped, never there, frozen, busy with others, and running; on PostgreSQL.
 
-use crate::cores::keep_on;
+use crate::cores::Cores;
 use crate::database;
 use crate::figures::median_of;
 use crate::installation::Installation;
 use crate::measured::{Measured, measure};
 use crate::sdk::Sdk;
-use anyhow::{Result, bail, ensure};
+use anyhow::{Result, bail};
 use overture_tests::postgres::Postgres;
 use overture_tests::reserved_port::ReservedPort;
 use overture_tests::temporal_server::TemporalServer;
@@ -49,33 +49,6 @@ fn order(round: usize) -> [usize; 5] {
         order.reverse();
     }
     order
-}
-
-/// Who runs where.
-struct Cores {
-    /// Temporal's, as taskset(1) reads them, if it has its own.
-    temporal: Option<String>,
-}
-
-impl Cores {
-    /// Leaves the last cores to Temporal and keeps this process, and all that it starts, on the others.
-    fn divide(of_temporal: usize) -> Result<Self> {
-        if of_temporal == 0 {
-            return Ok(Self { temporal: None });
-        }
-        let all = std::thread::available_parallelism()?.get();
-        ensure!(of_temporal < all, "of {all} cores {of_temporal} are Temporal's, and none is left");
-        keep_on(std::process::id(), &format!("0-{}", all - of_temporal - 1))?;
-        Ok(Self { temporal: Some(format!("{}-{}", all - of_temporal, all - 1)) })
-    }
-
-    async fn temporal(&self) -> Result<TemporalServer> {
-        let server = TemporalServer::start(&[]).await?;
-        if let Some(cores) = &self.temporal {
-            keep_on(server.process()?, cores)?;
-        }
-        Ok(server)
-    }
 }
 
 /// One state in one round.

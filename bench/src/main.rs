@@ -45,7 +45,7 @@ async fn main() -> Result<()> {
     let report = match arguments.first().map_or("compose", String::as_str) {
         "compose" => compose::run(number(1, 5)?, number(2, 3)?).await?,
         "postgres" => postgres::run(number(1, 5)?, number(2, 5)?).await?,
-        "away" => away::run(number(1, 8)?, number(2, 5)?, number(3, 0)?).await?,
+        "away" => away::run(number(1, 8)?, number(2, 10)?, number(3, 0)?).await?,
         "receipts" => receipts::run(number(1, 5)?, number(2, 3)?).await?,
         "relay" => relay::run(number(1, 2_000)?, number(2, 5)?).await?,
         "latency" => latency::run(number(1, 50)?, number(2, 30)?).await?,

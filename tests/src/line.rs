@@ -149,7 +149,11 @@ impl Line {
         });
         match found.await {
             Ok(message) => Ok(message),
-            Err(error) => Err(error.context(self.composed(conversation).await?).context(self.standing().await)),
+            Err(error) => {
+                let last = self.composed(conversation).await;
+                let last = last.map_or_else(|error| format!("{error:#}"), |message| message.to_string());
+                Err(error.context(last).context(self.standing().await))
+            }
         }
     }
 

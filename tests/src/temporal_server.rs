@@ -152,14 +152,6 @@ impl TemporalServer {
         Ok(stored)
     }
 
-    /// Its process id.
-    ///
-    /// # Errors
-    /// It does not run.
-    pub fn process(&self) -> Result<u32> {
-        Ok(self.server.as_ref().context("it does not run")?.id())
-    }
-
     /// Freezes it: connections stand and nobody answers.
     ///
     /// # Errors

@@ -60,11 +60,6 @@ impl Throwaway {
         Ok(())
     }
 
-    /// The server's process id.
-    pub fn id(&self) -> u32 {
-        self.server.as_raw_nonzero().get().unsigned_abs()
-    }
-
     /// Sends the server a signal.
     ///
     /// # Errors
@@ -117,7 +112,7 @@ impl Home {
 
     /// What its servers said so far.
     pub fn log(&self) -> String {
-        std::fs::read_to_string(self.log_file()).unwrap_or_default()
+        String::from_utf8_lossy(&std::fs::read(self.log_file()).unwrap_or_default()).into_owned()
     }
 
     fn log_file(&self) -> PathBuf {

@@ -58,7 +58,7 @@ impl<Q: Send + 'static, A: Send + 'static> Gathering<Q, A> {
 }
 
 fn stopped() -> StoreError {
-    StoreError::Busy("what asks the database for many has stopped".into())
+    StoreError::Busy("the batcher has stopped".into())
 }
 
 /// How often whoever is about to stand in line gets a turn to do so, since somebody last came. After more, batches grow no more
@@ -120,7 +120,7 @@ async fn answer_all<Q, A>(
                     let _ = asked.send(Err(store_error(&error)));
                 }
             }
-            Err(_) => tracing::error!("a statement for many panicked"),
+            Err(_) => tracing::error!("a batched statement panicked"),
         }
         not_before = Instant::now() + pace;
     }

@@ -37,10 +37,11 @@ pub(crate) struct Rows {
     values: Vec<Value>,
 }
 
-/// The largest set of one statement. All sets of a script stay below 4,000 parameters, where SQLite takes 32,766.
+/// The largest set. A statement with one has at most 832 parameters, where SQLite takes 32,766; a script is one statement on
+/// PostgreSQL and stays below 9,000, where that takes 65,535.
 const LARGEST: usize = 64;
 
-/// How many rows a statement has. At most a third of them are empty.
+/// How many rows a statement has. At most a third of them are empty, in a script of those of its largest set.
 const SIZES: [usize; 12] = [1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, LARGEST];
 
 fn size_for(rows: usize) -> usize {
@@ -109,14 +110,34 @@ impl Rows {
     }
 }
 
-/// Statements that belong together, sent in as few trips as the database allows. All sets are padded to the size of the
-/// largest: were each padded by itself, their sizes would meet in ever new texts.
+/// Statements that belong together, sent in as few trips as the database allows. Those that go as one text are padded to the size
+/// of the largest set: were each padded by itself, their sizes would meet in ever new texts.
 #[derive(Default)]
 pub(crate) struct Script(Vec<Planned>);
 
 enum Planned {
     Plain(Part),
     Set { sql: String, rows: Rows, must_write_all: bool },
+}
+
+impl Planned {
+    fn rows(&self) -> usize {
+        match self {
+            Self::Plain(_) => 0,
+            Self::Set { rows, .. } => rows.len(),
+        }
+    }
+
+    fn part(self, size: usize) -> Part {
+        match self {
+            Self::Plain(part) => part,
+            Self::Set { sql, rows, must_write_all } => {
+                let must_write = must_write_all.then(|| rows.len());
+                let (sql, values) = rows.statement(&sql, size);
+                Part { sql, values, must_write }
+            }
+        }
+    }
 }
 
 struct Part {
@@ -149,21 +170,10 @@ impl Script {
         self.0.extend(rows.sets().into_iter().map(planned));
     }
 
+    /// As parts of one text.
     fn parts(self) -> Vec<Part> {
-        let rows = |planned: &Planned| match planned {
-            Planned::Plain(_) => 0,
-            Planned::Set { rows, .. } => rows.len(),
-        };
-        let size = size_for(self.0.iter().map(rows).max().unwrap_or(0));
-        let part = |planned| match planned {
-            Planned::Plain(part) => part,
-            Planned::Set { sql, rows, must_write_all } => {
-                let must_write = must_write_all.then(|| rows.len());
-                let (sql, values) = rows.statement(&sql, size);
-                Part { sql, values, must_write }
-            }
-        };
-        self.0.into_iter().map(part).collect()
+        let size = size_for(self.0.iter().map(Planned::rows).max().unwrap_or(0));
+        self.0.into_iter().map(|planned| planned.part(size)).collect()
     }
 
     /// Runs changes of different rows, in one trip. On PostgreSQL they are one statement: none sees what another did.
@@ -205,7 +215,9 @@ impl Script {
     pub(crate) async fn read(self, db: &impl ConnectionTrait) -> Result<Vec<QueryResult>, DbErr> {
         let mut found = Vec::new();
         if is_postgres(db) {
-            for Part { sql, values, .. } in self.parts() {
+            for planned in self.0 {
+                let size = size_for(planned.rows());
+                let Part { sql, values, .. } = planned.part(size);
                 found.extend(all(db, &sql, values).await?);
             }
         } else if !self.0.is_empty() {

@@ -91,7 +91,7 @@ impl EmbeddedEngine {
                 let Ok(_permit) = self.permits.acquire().await else { break };
                 self.supervised(&current).await
             };
-            // Others run meanwhile.
+            // Settling may wait for others to share its commit: that costs nobody a place.
             self.settle(&current, outcome).await;
             order = self.roster.next(current.conversation_id);
         }

@@ -32,7 +32,7 @@ const LAST_TRY: Duration = Duration::from_secs(1);
 /// A connection that was used so recently is not asked whether it still lives.
 const TRUSTED_FOR: Duration = Duration::from_secs(1);
 
-/// Of how many connections one asks what every compose asks; fewer are shared.
+/// From so many connections on, some only ask what every compose asks: one for each so many, two or three in all.
 const SHARE_THAT_ASKS: u32 = 8;
 
 /// What opens conversations, what asks before it, and the pool for the rest. Who opens has a connection of its own, so that
@@ -60,7 +60,7 @@ pub(super) async fn open(options: &DatabaseOptions) -> Result<Connections, OpenD
     })
 }
 
-/// How many of so many connections ask; fewer than two would make one kind of question wait for another.
+/// How many of so many connections only ask. With one, all kinds of questions would take turns; more than kinds would idle.
 fn asking(connections: u32) -> u32 {
     if connections < SHARE_THAT_ASKS { 0 } else { (connections / SHARE_THAT_ASKS).clamp(2, Asking::KINDS) }
 }

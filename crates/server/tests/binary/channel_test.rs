@@ -1,6 +1,7 @@
 //! `overture channel test`: whatever keeps its message from leaving is told, with what to do about it.
 
 use crate::support::{Installation, only_line, text};
+use overture_tests::reserved_port::ReservedPort;
 use serde_json::{Value, json};
 
 /// What it answers programs, whether the message left or not.
@@ -61,8 +62,9 @@ fn a_message_of_a_channel_in_error_says_since_when_and_why_and_how_to_try_its_se
 fn a_channel_that_its_message_finds_at_fault_is_told_with_how_to_mend_it() {
     let installation = Installation::new();
     let workspace = installation.json(&["init"])["workspaceId"].as_str().unwrap().to_owned();
-    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-    let config = json!({ "host": "127.0.0.1", "port": free, "tls": "none", "from": "a@example.com" }).to_string();
+    let nobody = ReservedPort::new().unwrap();
+    let config =
+        json!({ "host": "127.0.0.1", "port": nobody.number(), "tls": "none", "from": "a@example.com" }).to_string();
     let kind = ["--type", "email", "--transport", "smtp", "--name", "Mail", "--config", &config];
     let made = installation.json(&[&["channel", "add", "--workspace", &workspace][..], &kind].concat());
     let channel = made["channelId"].as_str().unwrap();

@@ -1,6 +1,7 @@
 //! The command line as scripts use it: names, exit codes, one line of JSON.
 
 use crate::support::{Installation, PROGRAM, only_line, text};
+use overture_tests::reserved_port::ReservedPort;
 use serde_json::{Value, json};
 use std::os::unix::fs::PermissionsExt;
 
@@ -392,8 +393,9 @@ fn a_channel_that_is_verified_is_active_and_one_that_does_not_work_says_which_ou
     let told = text(&installation.run(&["channel", "templates", sandbox]).stdout);
     assert!(told.contains("email has no templates"), "{told}");
 
-    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-    let config = json!({ "host": "127.0.0.1", "port": free, "tls": "none", "from": "a@example.com" }).to_string();
+    let nobody = ReservedPort::new().unwrap();
+    let config =
+        json!({ "host": "127.0.0.1", "port": nobody.number(), "tls": "none", "from": "a@example.com" }).to_string();
     let workspace = demo["workspaceId"].as_str().unwrap();
     let add = ["channel", "add", "--workspace", workspace, "--type", "email", "--transport", "smtp", "--name", "Mail"];
     let (code, told) = installation.refusal(&[&add[..], &["--config", &config, "--verify"]].concat());

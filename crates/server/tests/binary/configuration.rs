@@ -2,6 +2,7 @@
 
 use crate::support::{Installation, text};
 use overture_tests::postgres::Postgres;
+use overture_tests::reserved_port::ReservedPort;
 use serde_json::json;
 
 const CONFIG: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../config");
@@ -203,10 +204,10 @@ fn doctor_finds_a_mail_server_that_is_not_there() {
     let installation = Installation::new();
     installation.json(&["init"]);
     let workspace = installation.json(&["workspace", "list"])["items"][0]["id"].as_str().unwrap().to_owned();
-    // A port that was free a moment ago and is held by nobody.
-    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let nobody = ReservedPort::new().unwrap();
     let settings =
-        json!({ "host": "127.0.0.1", "port": port, "tls": "none", "from": "support@example.com" }).to_string();
+        json!({ "host": "127.0.0.1", "port": nobody.number(), "tls": "none", "from": "support@example.com" })
+            .to_string();
     installation.json(&[
         "channel",
         "add",
@@ -224,7 +225,7 @@ fn doctor_finds_a_mail_server_that_is_not_there() {
     let output = installation.run(&["doctor"]);
     assert_eq!(output.status.code(), Some(1));
     let told = text(&output.stdout);
-    assert!(told.lines().any(|line| line.starts_with("fail") && line.contains(&port.to_string())), "{told}");
+    assert!(told.lines().any(|line| line.starts_with("fail") && line.contains(&nobody.to_string())), "{told}");
 }
 
 #[test]

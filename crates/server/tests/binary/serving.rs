@@ -3,6 +3,7 @@
 use crate::support::http::ask;
 use crate::support::mail_server::MailServer;
 use crate::support::{Installation, PROGRAM, Running, eventually, files, text};
+use overture_tests::reserved_port::ReservedPort;
 use serde_json::{Value, json};
 use std::os::unix::process::ExitStatusExt;
 use std::time::{Duration, Instant};
@@ -325,7 +326,7 @@ while True:
 sys.stdout.buffer.write(seen)
 "#;
     let installation = Installation::new();
-    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let port = ReservedPort::new().unwrap();
     let smtp = format!("smtp://ann@127.0.0.1:{port}");
     let output = installation.python(PERSON, &["try", "--to", "ann@example.com", "--smtp", &smtp]);
     let seen = text(&output.stdout);

@@ -9,7 +9,6 @@ use crate::sdk::Sdk;
 use anyhow::{Result, bail};
 use overture_tests::postgres::Postgres;
 use overture_tests::reserved_port::ReservedPort;
-use overture_tests::temporal_server::TemporalServer;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};

@@ -28,15 +28,10 @@ use crate::cli::Command;
 use crate::config::Settings;
 use crate::failure::Failure;
 use crate::printer::{Answer, Printer};
-use mimalloc::MiMalloc;
 use rustix::fs::Mode;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::process::ExitCode;
-
-/// The system's allocator took a fifth of the processor time of a compose: decision 0013.
-#[global_allocator]
-static ALLOCATOR: MiMalloc = MiMalloc;
 
 /// The variable that names a configuration file where the command line does not.
 const CONFIG_VARIABLE: &str = "OVERTURE_CONFIG";

@@ -25,10 +25,11 @@ mod terminal;
 mod wiring;
 
 use crate::cli::Command;
-use crate::config::Settings;
+use crate::config::{EngineKind, Settings};
 use crate::failure::Failure;
 use crate::printer::{Answer, Printer};
 use rustix::fs::Mode;
+use std::num::NonZero;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -54,7 +55,8 @@ fn main() -> ExitCode {
     let loaded = Settings::load(file.as_deref(), &environment);
     warn_of_misspelt(&environment);
 
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(threads()).enable_all().build();
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(threads(loaded.as_ref().ok())).enable_all().build();
     let runtime = match runtime {
         Ok(runtime) => runtime,
         Err(error) => return told(printer, &Failure::new(format!("The runtime cannot start: {error}"))),
@@ -71,10 +73,13 @@ fn main() -> ExitCode {
     }
 }
 
-/// How many threads run what is neither HTTP nor Temporal's worker, which have their own: with as many as cores, work that
-/// belongs together goes from one to the other.
-fn threads() -> usize {
-    std::thread::available_parallelism().map_or(1, |cores| (cores.get() / 2).max(1))
+/// How many threads run what is neither HTTP nor Temporal's worker, which have their own. Conversations that run here have a
+/// thread on each core; without them half as many do, or work that belongs together goes from one to the other.
+fn threads(settings: Option<&Settings>) -> usize {
+    let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
+    let runs_conversations =
+        settings.is_some_and(|settings| settings.engine.kind == EngineKind::Embedded && settings.engine.in_serve);
+    if runs_conversations { cores } else { (cores / 2).max(1) }
 }
 
 /// What clap says: help and version are answers, everything else is a wrong command line.

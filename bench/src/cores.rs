@@ -17,7 +17,9 @@ impl Cores {
         ensure!(for_temporal < all.len(), "of {} cores {for_temporal} are Temporal's, and none is left", all.len());
         let (ours, temporal) = all.split_at(all.len() - for_temporal);
         let cores = Self { ours: ours.join(","), temporal: temporal.join(",") };
-        keep_on(&cores.ours)?;
+        if for_temporal > 0 {
+            keep_on(&cores.ours)?;
+        }
         Ok(cores)
     }
 

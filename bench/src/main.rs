@@ -5,7 +5,7 @@
 //! |---|---|---|
 //! | `compose` | seconds, rounds | composes on SQLite beside bare loops of the same rows |
 //! | `postgres` | seconds, rounds | composes on PostgreSQL beside `pgbench` on the same rows |
-//! | `away` | seconds, rounds, cores | composes with Temporal stopped, never there, frozen, for others, running; on cores of its own |
+//! | `away` | seconds, rounds, cores | composes with Temporal stopped, never there, frozen, for others, running; `cores`: how many Temporal has to itself |
 //! | `receipts` | seconds, rounds | receipts of WhatsApp beside composes, and a thousand in one call |
 //! | `relay` | backlog, rounds | the relay on a backlog beside a bare loop of the SDK's client |
 //! | `latency` | rate, seconds | from the 200 to a mail server's acceptance, embedded engine |

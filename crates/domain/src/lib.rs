@@ -1,6 +1,7 @@
 //! The rules of Overture: values, entities, the conversation process, use cases and ports. No I/O, no runtime, no SQL:
 //! everything that talks to the world is behind a port.
 
+pub mod bursts;
 pub mod entities;
 pub mod ids;
 mod notice;

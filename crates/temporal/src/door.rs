@@ -3,6 +3,7 @@
 use crate::connection::{ConnectionState, TemporalConnection};
 use async_trait::async_trait;
 use futures_util::stream::{self, StreamExt};
+use overture_domain::bursts::in_bursts;
 use overture_domain::ports::{StartError, StartOrder, Started, WorkflowStarter};
 use overture_domain::use_cases::{CLAIMED_AT_BIRTH, RelayWakeups};
 use std::sync::Arc;
@@ -12,8 +13,6 @@ use tokio::time::Instant;
 
 /// How many conversations may wait at the door; more are found by the relay when their claims end.
 const WAITING: usize = 4_096;
-/// How many are handed over at once.
-const AT_ONCE: usize = 64;
 
 /// Takes orders without waiting for anybody. What it drops, or loses with its process, the relay finds when the claim that
 /// every new wakeup is born with has ended.
@@ -50,17 +49,16 @@ impl WorkflowStarter for Door {
 
 async fn hand_over(relay: Arc<RelayWakeups>, connection: TemporalConnection, orders: mpsc::Receiver<Waiting>) {
     let orders = stream::unfold(orders, |mut orders| async move { orders.recv().await.map(|order| (order, orders)) });
-    orders
-        .for_each_concurrent(AT_ONCE, |(order, since)| {
-            let relay = Arc::clone(&relay);
-            let ours = is_worth_a_try(since.elapsed(), &connection.state());
-            async move {
-                if ours {
-                    relay.hand_over(order).await;
-                }
+    let starts = orders.map(|(order, since)| {
+        let relay = Arc::clone(&relay);
+        let ours = is_worth_a_try(since.elapsed(), &connection.state());
+        async move {
+            if ours {
+                relay.hand_over(order).await;
             }
-        })
-        .await;
+        }
+    });
+    in_bursts(starts, |()| ()).await;
 }
 
 /// Once its claim has ended an order is anybody's, and the relay has it; and while Temporal is away, trying those that wait

@@ -1,5 +1,6 @@
 //! Hands due wakeups to the engine.
 
+use crate::bursts::in_bursts;
 use crate::ports::{StartError, StartOrder, Started, StoreError, WakeupQueue, WorkflowStarter};
 use futures_util::stream::{self, StreamExt};
 use std::sync::Arc;
@@ -11,8 +12,6 @@ pub const CLAIM_LEASE: Duration = Duration::from_secs(30);
 const LONGEST_WAIT: Duration = Duration::from_secs(60);
 /// So many tries are made before a refusal asks for a person: the first may be about a server that is just being set up.
 const TRIES_BEFORE_ATTENTION: u32 = 3;
-/// How many starts are in flight at once.
-const IN_FLIGHT: usize = 64;
 
 /// Hands due wakeups to the engine, each at least once, and forgets those the engine keeps.
 pub struct RelayWakeups {
@@ -44,8 +43,9 @@ impl RelayWakeups {
     pub async fn execute(&self, limit: u32) -> Result<Relayed, StoreError> {
         let claimed = self.queue.claim(limit, CLAIM_LEASE).await?;
         let count = claimed.orders.len();
-        let started = stream::iter(claimed.orders).map(|order| self.hand_over(order)).buffer_unordered(IN_FLIGHT);
-        let failed = started.filter(|taken| std::future::ready(!taken)).count().await;
+        let mut failed = 0;
+        let starts = stream::iter(claimed.orders).map(|order| self.hand_over(order));
+        in_bursts(starts, |taken| failed += usize::from(!taken)).await;
         Ok(Relayed { claimed: count, failed, next_due_in: claimed.next_due_in })
     }
 

@@ -37,7 +37,7 @@ const STATES: [(Temporal, &str); 5] = [
     (Temporal::Running, "running"),
 ];
 
-/// How many starts others have under way at once, as the service has.
+/// How many starts others have under way at once: as many as the service has at most.
 const BESIDE: usize = 64;
 
 /// Over five rounds each state has each place once, and over ten it follows each other one twice: what runs beside Temporal

@@ -10,24 +10,28 @@ pub const AT_ONCE: usize = 64;
 /// Once all places are taken, the next begin when so many are left under way.
 const UNTIL: usize = AT_ONCE / 2;
 
-/// Runs each piece of work that comes, at most [`AT_ONCE`] at the same time, and says of each how it ended. What comes while
-/// there is a place begins at once. Where more wait than have a place, they do not begin one by one as each place becomes
-/// free, but half of all together. Comes back when nothing more comes and all has ended.
+/// Runs each piece of work that comes, at most [`AT_ONCE`] at the same time, and says of each how it ended. What comes begins
+/// at once until all places are taken; from then on nothing begins until half of them are free, and then as many together as
+/// there are places. The price: more than half that are slow hold up the rest, so callers bound how long a piece may take.
+/// Comes back when nothing more comes and all has ended.
 pub async fn in_bursts<W: Future>(work: impl Stream<Item = W>, mut ended: impl FnMut(W::Output)) {
     let mut work = pin!(work.fuse());
     let mut running = FuturesUnordered::new();
     let mut is_full = false;
     poll_fn(|context| {
         loop {
-            is_full = running.len() > if is_full { UNTIL } else { AT_ONCE - 1 };
-            if !is_full && let Poll::Ready(Some(next)) = work.as_mut().poll_next(context) {
-                running.push(next);
-                continue;
+            while let Poll::Ready(Some(output)) = running.poll_next_unpin(context) {
+                ended(output);
             }
-            match running.poll_next_unpin(context) {
-                Poll::Ready(Some(output)) => ended(output),
-                Poll::Ready(None) if work.is_done() => return Poll::Ready(()),
-                Poll::Ready(None) | Poll::Pending => return Poll::Pending,
+            is_full &= running.len() > UNTIL;
+            let before = running.len();
+            while !is_full && let Poll::Ready(Some(next)) = work.as_mut().poll_next(context) {
+                running.push(next);
+                is_full = running.len() == AT_ONCE;
+            }
+            // What has just begun is polled before anybody waits for it.
+            if running.len() == before {
+                return if before == 0 && work.is_done() { Poll::Ready(()) } else { Poll::Pending };
             }
         }
     })
@@ -38,54 +42,79 @@ pub async fn in_bursts<W: Future>(work: impl Stream<Item = W>, mut ended: impl F
 mod tests {
     use super::*;
     use futures_util::stream;
-    use std::cell::RefCell;
     use std::ops::Range;
-    use std::task::{Context, Waker};
+    use std::sync::atomic::{AtomicBool, Ordering};
+    use std::sync::{Arc, Mutex};
+    use std::task::{Context, Wake, Waker};
     use tokio::sync::{mpsc, oneshot};
 
+    /// Whether somebody is to be polled again.
+    #[derive(Default)]
+    struct Woken(AtomicBool);
+
+    impl Wake for Woken {
+        fn wake(self: Arc<Self>) {
+            self.0.store(true, Ordering::Relaxed);
+        }
+    }
+
     #[test]
-    fn what_comes_begins_at_once_while_there_is_a_place_and_half_of_all_together_where_none_was() {
+    fn what_comes_begins_at_once_until_all_places_are_taken_and_then_once_half_are_free() {
         let (comes, mut line) = mpsc::unbounded_channel();
-        let (begun, ended) = (RefCell::new(Vec::new()), RefCell::new(Vec::new()));
-        let work = stream::poll_fn(move |context| line.poll_recv(context)).map(|n: usize| {
+        let (begun, ended) = (&Mutex::new(Vec::new()), Mutex::new(Vec::new()));
+        let work = stream::poll_fn(move |context| line.poll_recv(context)).map(|n: usize| async move {
             let (end, told) = oneshot::channel();
-            begun.borrow_mut().push(end);
-            async move {
-                told.await.unwrap();
-                n
-            }
+            begun.lock().unwrap().push(end);
+            told.await.unwrap();
+            n
         });
-        let mut running = pin!(in_bursts(work, |n| ended.borrow_mut().push(n)));
-        let mut is_over = || running.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_ready();
+        let mut running = pin!(in_bursts(work, |n| ended.lock().unwrap().push(n)));
+        let woken = Arc::<Woken>::default();
+        woken.0.store(true, Ordering::Relaxed);
+        // As a runtime does it: who is not woken is not polled.
+        let mut is_over = || {
+            let mut is_over = false;
+            while woken.0.swap(false, Ordering::Relaxed) {
+                is_over = running.as_mut().poll(&mut Context::from_waker(&Waker::from(Arc::clone(&woken)))).is_ready();
+            }
+            is_over
+        };
         let come = |work: Range<usize>| work.for_each(|n| comes.send(n).unwrap());
-        let end = |count| begun.borrow_mut().drain(..count).for_each(|end: oneshot::Sender<()>| end.send(()).unwrap());
-        let under_way = || begun.borrow().len();
+        let end =
+            |count| begun.lock().unwrap().drain(..count).for_each(|end: oneshot::Sender<()>| end.send(()).unwrap());
+        let under_way = || begun.lock().unwrap().len();
 
-        come(0..UNTIL + 1);
+        come(0..40);
         assert!(!is_over());
-        assert_eq!(under_way(), UNTIL + 1);
-        come(UNTIL + 1..UNTIL + 2);
+        assert_eq!(under_way(), 40);
+        come(40..41);
         assert!(!is_over());
-        assert_eq!(under_way(), UNTIL + 2, "a place was free");
+        assert_eq!(under_way(), 41, "a place was free");
+        come(41..64);
+        assert!(!is_over());
+        assert_eq!(under_way(), 64, "all places are taken");
 
-        come(UNTIL + 2..2 * AT_ONCE);
+        end(24);
+        come(64..65);
         assert!(!is_over());
-        assert_eq!(under_way(), AT_ONCE, "all places are taken");
-        end(AT_ONCE - UNTIL - 1);
+        assert_eq!(under_way(), 40, "too few are free");
+        end(12);
+        come(65..110);
         assert!(!is_over());
-        assert_eq!(under_way(), UNTIL + 1, "too few are free");
-        end(1);
-        assert!(!is_over());
-        assert_eq!(under_way(), AT_ONCE, "half were free");
+        assert_eq!(under_way(), 64, "more than half were free, and all of them are taken");
 
-        end(AT_ONCE);
+        end(64);
         assert!(!is_over());
+        assert_eq!(under_way(), 110 - 24 - 12 - 64);
         end(under_way());
         assert!(!is_over(), "more may come");
+        come(110..111);
         drop(comes);
+        assert!(!is_over(), "one is under way");
+        end(1);
         assert!(is_over());
-        let mut ended = ended.take();
+        let mut ended = ended.lock().unwrap().split_off(0);
         ended.sort_unstable();
-        assert_eq!(ended, Vec::from_iter(0..2 * AT_ONCE));
+        assert_eq!(ended, Vec::from_iter(0..111));
     }
 }

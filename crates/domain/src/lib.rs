@@ -1,5 +1,5 @@
-//! The rules of Overture: values, entities, the conversation process, use cases and ports. No I/O, no runtime, no SQL:
-//! everything that talks to the world is behind a port.
+//! The rules of Overture: values, entities, the conversation process, use cases and ports, and how many calls are under way at
+//! once. No I/O, no runtime, no SQL: everything that talks to the world is behind a port.
 
 pub mod bursts;
 pub mod entities;

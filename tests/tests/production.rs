@@ -29,6 +29,11 @@ async fn what_the_api_takes_the_worker_delivers() -> Result<()> {
 async fn a_worker_whose_namespace_is_made_later_begins_to_deliver_then() -> Result<()> {
     let mut production = Production::new().await?;
     production.installation = production.installation.with("OVERTURE__TEMPORAL__NAMESPACE", "later");
+    let api = production.api().await?;
+    eventually("the API says that its namespace is not there", SOON, async || {
+        Ok(api.tells("/readyz?verbose").await?.contains("Namespace later is not found").then_some(()))
+    })
+    .await?;
     let mut worker = production.worker().await?;
     // Twice: what the first try left behind must not stand in the way of the others.
     eventually("the worker has tried twice", SOON, async || {
@@ -39,7 +44,10 @@ async fn a_worker_whose_namespace_is_made_later_begins_to_deliver_then() -> Resu
     .await?;
 
     production.temporal.ask(&["operator", "namespace", "create", "--namespace", "later"])?;
-    let api = production.api().await?;
+    eventually("the API finds its namespace", SOON, async || {
+        Ok(api.tells("/readyz?verbose").await?.contains("Temporal answers (namespace later)").then_some(()))
+    })
+    .await?;
     let body = production.demo.mail(&production.channel, "later@example.com", "Later");
     api.client(&production.demo)?.compose(&body).await?.composed()?;
     production.installation.settles(AFTER_LEASES).await?;

@@ -7,7 +7,7 @@ use crate::options::{InvalidAddress, TemporalOptions};
 use std::sync::Arc;
 use std::time::Duration;
 use temporalio_client::errors::ClientConnectError;
-use temporalio_client::tonic::{IntoRequest, Response, Status};
+use temporalio_client::tonic::{Code, IntoRequest, Response, Status};
 use temporalio_client::{Client, ClientOptions, Connection};
 use temporalio_common::protos::temporal::api::workflowservice::v1::DescribeNamespaceRequest;
 use tokio::sync::{Notify, watch};
@@ -158,6 +158,12 @@ async fn connect(options: TemporalOptions, said: watch::Sender<State>, watched: 
             Ok(established) => {
                 tracing::info!(address = options.address, namespace = options.namespace, "connected to Temporal");
                 said.send_replace(State::Connected(established.clone()));
+                // A namespace that is not there runs nothing. Whoever may not ask for it may have one all the same.
+                if let Err(status) = describe(established.client.connection(), &options.namespace).await
+                    && status.code() == Code::NotFound
+                {
+                    watched.breaker.note(Some(Trouble::of(&status)));
+                }
                 return keep(established, &options.namespace, &said, &watched).await;
             }
             Err(trouble) => {
@@ -227,9 +233,12 @@ async fn keep(mut established: Established, namespace: &str, said: &watch::Sende
 
 /// Whether the namespace is there and its store answers: the cheapest call that needs both.
 pub(crate) async fn ask(connection: &Connection, namespace: &str) -> Result<(), Trouble> {
+    describe(connection, namespace).await.map_err(|status| Trouble::of(&status))
+}
+
+async fn describe(connection: &Connection, namespace: &str) -> Result<(), Status> {
     let request = DescribeNamespaceRequest { namespace: namespace.to_owned(), ..DescribeNamespaceRequest::default() };
-    let asked = in_time(connection.workflow_service().describe_namespace(request.into_request())).await;
-    asked.map(|_| ()).map_err(|status| Trouble::of(&status))
+    in_time(connection.workflow_service().describe_namespace(request.into_request())).await.map(|_| ())
 }
 
 /// What a call answers, if it does so in time: whoever stands still must not hold up what finds that out.

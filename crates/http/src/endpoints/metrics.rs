@@ -10,7 +10,7 @@ use overture_domain::ports::Overview;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// How long counting rows may take before the numbers of the last time are shown.
+/// How long counting rows may take before the numbers of the last time are shown, and `overture_database_answers` says so.
 const PATIENCE: Duration = Duration::from_secs(2);
 
 pub(crate) async fn metrics(state: web::Data<State>) -> Result<HttpResponse, Failure> {
@@ -22,10 +22,20 @@ pub(crate) async fn metrics(state: web::Data<State>) -> Result<HttpResponse, Fai
         }
     });
     // Metrics are wanted most when the store is ill: what this process counted itself is shown in any case.
-    match counted.await {
-        Ok(Some(overview)) => record(&overview),
-        Ok(None) => tracing::debug!("counting rows took too long"),
-        Err(failure) => tracing::debug!(cause = failure.cause(), "counting rows failed"),
+    let counted = match counted.await {
+        Ok(Some(overview)) => Some(overview),
+        Ok(None) => {
+            tracing::debug!("counting rows took too long");
+            None
+        }
+        Err(failure) => {
+            tracing::debug!(cause = failure.cause(), "counting rows failed");
+            None
+        }
+    };
+    gauge!("overture_database_answers").set(if counted.is_some() { 1.0 } else { 0.0 });
+    if let Some(overview) = counted {
+        record(&overview);
     }
     let text = (state.application.metrics)();
     Ok(HttpResponse::Ok().insert_header((CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")).body(text))
